@@ -1,0 +1,75 @@
+"""Text in columns of a terminal, where some characters take two and some none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from wcwidth import wcswidth, wcwidth
+
+_NARROWEST = 12  # a text column is not wrapped below this
+_PIECES = re.compile(r"\s+|[^\s./_,-]+[./_,-]*|[./_,-]+")  # paths and names break where they part
+
+
+def breadth(text: str) -> int:
+    """How many columns a line of visible text takes."""
+    if text.isascii():
+        return len(text)
+    return wcswidth(text)
+
+
+def broadest(text: str) -> int:
+    """How many columns the longest line of a text takes."""
+    return max(map(breadth, text.split("\n")))
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """The text in lines of at most ``width`` columns; what doesn't fit in one is broken."""
+    return [line for whole in text.split("\n") for line in _wrapped(whole, width)]
+
+
+def fitted(natural: Sequence[int], flexible: Sequence[bool], room: int) -> list[int] | None:
+    """The columns' widths after the broadest flexible ones gave way, or None if that's too wide."""
+    widths = [min(width, room) if f else width for width, f in zip(natural, flexible, strict=True)]
+    while sum(widths) > room:
+        able = [at for at, f in enumerate(flexible) if f and widths[at] > _NARROWEST]
+        if not able:
+            return None
+        widths[max(able, key=widths.__getitem__)] -= 1
+    return widths
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    if breadth(line) <= width:
+        return [line]
+    lines = [""]
+    for piece in _PIECES.findall(line):
+        for part in _broken(piece, width):
+            _add(lines, part, width)
+    return [line.rstrip() for line in lines]
+
+
+def _add(lines: list[str], piece: str, width: int) -> None:
+    if breadth(lines[-1] + piece.rstrip()) <= width:
+        lines[-1] += piece
+    elif not piece.isspace():  # white space ends a line, and doesn't begin one
+        lines.append(piece)
+
+
+def _broken(piece: str, width: int) -> list[str]:
+    if breadth(piece) <= width:
+        return [piece]
+    parts, taken = [""], 0
+    for character in piece:
+        advance = _advance(character)
+        if taken + advance > width and parts[-1]:
+            parts.append("")
+            taken = 0
+        parts[-1] += character
+        taken += advance
+    return parts
+
+
+def _advance(character: str) -> int:
+    # the emoji selector makes the character before it one column wider
+    return 1 if character == "\ufe0f" else wcwidth(character)

@@ -1,0 +1,199 @@
+"""A page as static HTML: escaped here and nowhere else, and never over its budget.
+
+The tags, attributes and styles are those that JupyterLab's sanitiser keeps in a notebook which
+is not trusted. Meaning is in the tags, so that the page reads well where styles are stripped too;
+tints are translucent and text has no colour, so that it reads well in light and in dark.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import count
+from typing import assert_never
+
+from markupsafe import escape
+
+from hf_magics.display import limits
+from hf_magics.display.numbers import number
+from hf_magics.display.parts import (
+    Cell,
+    Code,
+    Column,
+    Fold,
+    Heat,
+    Marked,
+    Note,
+    Page,
+    Part,
+    Table,
+    Text,
+)
+from hf_magics.display.picture import data_uri
+from hf_magics.display.scale import diverges, ends, has_gaps
+from hf_magics.display.segments import segments
+from hf_magics.display.visible import visible
+
+# without these classes a dollar sign in a table begins a formula
+_ROOT = '<div class="hf-magics tex2jax_ignore mathjax_ignore">'
+_BLOCK = "margin:0 0 10px"
+_PRE = f"{_BLOCK};font-family:monospace;white-space:pre"
+_FAINT = "font-size:.9em;opacity:.75"
+_TINTS = ("rgba(60,130,240,.2)", "rgba(240,150,30,.22)")
+_NOTES = {
+    "info": ("Note:", "rgba(60,130,240,.12)", "rgba(60,130,240,.7)"),
+    "warning": ("Warning:", "rgba(240,160,0,.15)", "rgba(240,150,0,.9)"),
+}
+_CELL_PICTURE, _PICTURE = (96, 48), (384, 384)  # pixels: width and height
+_SPACES_COUNT = re.compile(r"^\s|\s$|\s\s|\n")
+
+
+def render(page: Page, budget: int = 65_536) -> str:
+    """The page as HTML of at most ``budget`` UTF-8 bytes; what had to be left out is named."""
+    return limits.within(budget, page, _page)
+
+
+def _page(page: Page) -> str:
+    title = f'<p style="{_BLOCK}"><strong>{_text(page.title)}</strong></p>' if page.title else ""
+    return f"{_ROOT}{title}{_parts((*page.notes, *page.parts))}</div>"
+
+
+def _parts(parts: tuple[Part, ...]) -> str:
+    return "".join(map(_part, parts))
+
+
+def _part(part: Part) -> str:  # noqa: PLR0911 - one return a part
+    match part:
+        case Note():
+            return _note(part)
+        case Text():
+            text = _text(part.text, keep_newlines=True)
+            return f'<p style="{_BLOCK};white-space:pre-wrap">{text}</p>'
+        case Marked():
+            return f'<pre style="{_PRE}-wrap">{_pre(_marked(part))}</pre>'
+        case Heat():
+            return _heat(part)
+        case Code():
+            return f'<pre style="{_PRE};overflow-x:auto">{_pre(_code(part))}</pre>'
+        case Table():
+            return _table(part)
+        case Fold():
+            summary = (
+                f'<summary style="cursor:pointer;margin:0 0 6px">{_text(part.summary)}</summary>'
+            )
+            return f'<details style="{_BLOCK}">{summary}{_parts(part.parts)}</details>'
+        case _:
+            assert_never(part)
+
+
+def _note(note: Note) -> str:
+    word, tint, edge = _NOTES[note.level]
+    style = f"{_BLOCK};padding:4px 10px;background:{tint};border-left:3px solid {edge}"
+    return f'<p style="{style}"><strong>{word}</strong> {_text(note.text)}</p>'
+
+
+def _heat(heat: Heat) -> str:
+    low, high = map(number, ends(heat))
+    scale = (
+        f"{low} (blue) to {high} (orange)" if diverges(heat) else f"{low} (clear) to {high} (full)"
+    )
+    label = f"{_text(heat.label)}<br>" if heat.label else ""
+    gaps = "; magenta is not a number" if has_gaps(heat) else ""
+    legend = f'<span style="{_FAINT}">{scale}{gaps}</span>'
+    return f'<p style="{_BLOCK}">{label}{_image(heat, _PICTURE)}<br>{legend}</p>'
+
+
+def _image(heat: Heat, size: tuple[int, int]) -> str:
+    source = data_uri(heat, *size)
+    if not source:
+        return "(empty)"
+    label = _text(heat.label)
+    style = "border:1px solid rgba(128,128,128,.4);vertical-align:middle"
+    return f'<img src="{source}" alt="{label}" title="{label}" style="{style}">'
+
+
+def _table(table: Table) -> str:
+    caption = table.caption and f'<caption style="text-align:left">{_text(table.caption)}</caption>'
+    rows = "".join(_row(table.columns, row) for row in table.rows)
+    left_out = table.left_out and f'<div style="{_FAINT}">{_text(table.left_out)}</div>'
+    return (
+        f'<div style="{_BLOCK}"><div style="overflow-x:auto">'
+        f'<table cellpadding="4" style="border-collapse:collapse;margin:0">{caption}{_head(table.columns)}'
+        f"<tbody>{rows}</tbody></table></div>{left_out}</div>"
+    )
+
+
+def _head(columns: tuple[Column, ...]) -> str:
+    if not any(column.name for column in columns):
+        return ""
+    cells = "".join(
+        f'<th scope="col" style="text-align:{column.align}">{_text(column.name)}</th>'
+        for column in columns
+    )
+    return f"<thead><tr>{cells}</tr></thead>"
+
+
+def _row(columns: tuple[Column, ...], row: tuple[Cell, ...]) -> str:
+    cells = (
+        _cell(column, cell, heads=not at)
+        for at, (column, cell) in enumerate(zip(columns, row, strict=True))
+    )
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def _cell(column: Column, cell: Cell, *, heads: bool) -> str:
+    style = f"text-align:{column.align}{_white_space(column, cell)}"
+    content = _content(cell)
+    if column.mono and isinstance(cell, str) and cell:
+        content = f"<samp>{content}</samp>"
+    if heads:
+        return f'<th scope="row" style="{style}">{content}</th>'
+    return f'<td style="{style}">{content}</td>'
+
+
+def _white_space(column: Column, cell: Cell) -> str:
+    """The style that keeps spaces, only where there are some to keep: most cells are one word."""
+    if isinstance(cell, Heat):
+        return ""
+    text = cell if isinstance(cell, str) else cell.text
+    if column.align == "right" and " " in text:
+        return ";white-space:pre"
+    return ";white-space:pre-wrap" if _SPACES_COUNT.search(text) else ""
+
+
+def _content(cell: Cell) -> str:
+    match cell:
+        case str():
+            return _text(cell)
+        case Marked():
+            return f"<samp>{_marked(cell)}</samp>"
+        case Heat():
+            return _image(cell, _CELL_PICTURE)
+        case Code():
+            return f"<samp>{_code(cell)}</samp>"
+        case _:
+            assert_never(cell)
+
+
+def _code(code: Code) -> str:
+    return _text(code.text, keep_newlines=True)
+
+
+def _marked(marked: Marked) -> str:
+    pieces, marks = [], count()
+    for text, span in segments(marked):
+        piece = _text(text, keep_newlines=True)
+        if span:
+            title = f' title="{_text(span.label)}"' if span.label else ""
+            piece = f'<span style="background:{_TINTS[next(marks) % 2]}"{title}>{piece}</span>'
+        pieces.append(piece)
+    return "".join(pieces)
+
+
+def _pre(content: str) -> str:
+    """What goes into a ``pre``, whose first line break the parser would drop."""
+    return f"\n{content}" if content.startswith("\n") else content
+
+
+def _text(text: str, *, keep_newlines: bool = False) -> str:
+    # str() first: a str subclass with an __html__ of its own would not be escaped
+    return str(escape(str(visible(text, keep_newlines=keep_newlines))))

@@ -1,0 +1,168 @@
+"""How much of a page is drawn: cut to fit a budget, and always saying what was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
+from typing import assert_never
+
+from hf_magics.display.numbers import plural
+from hf_magics.display.parts import Cell, Code, Fold, Heat, Marked, Note, Page, Part, Table, Text
+from hf_magics.display.scale import reduced
+
+_FEWEST_ROWS = 16  # before strings in cells, pictures and parts are cut as well
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most that is drawn of each thing."""
+
+    rows: int = 2_048
+    columns: int = 256
+    parts: int = 256
+    characters: int = 65_536
+    """In one paragraph, text or piece of code."""
+    cell_characters: int = 2_000
+    lines: int = 65_536
+    """In one piece of code."""
+    fold_rows: int = 2_048
+    fold_lines: int = 65_536
+    picture_rows: int = 128
+    picture_columns: int = 128
+
+
+def within(
+    budget: int, page: Page, draw: Callable[[Page], str], widest: Limits | None = None
+) -> str:
+    """The page drawn in at most ``budget`` UTF-8 bytes, with as little left out as may be."""
+    drawn = ""
+    for limits in _ladder(widest or Limits()):
+        drawn = draw(_page(page, limits))
+        if len(drawn.encode()) <= budget:
+            break
+    return drawn
+
+
+def _part(part: Part, limits: Limits) -> Part:
+    match part:
+        case Note() | Text():
+            return replace(part, text=_cut(part.text, limits.characters))
+        case Marked():
+            return _marked(part, limits.characters)
+        case Heat():
+            return _heat(part, limits)
+        case Code():
+            return _code(part, limits)
+        case Table():
+            return _table(part, limits)
+        case Fold():
+            return _fold(part, limits)
+        case _:
+            assert_never(part)
+
+
+def _ladder(limits: Limits) -> Iterator[Limits]:
+    yield limits
+    while limits.rows > _FEWEST_ROWS:
+        limits = replace(limits, rows=limits.rows // 2, characters=limits.characters // 2)
+        yield limits
+    while (smaller := _halved(limits)) != limits:
+        limits = smaller
+        yield limits
+
+
+def _halved(limits: Limits) -> Limits:
+    halves = {f.name: max(1, getattr(limits, f.name) // 2) for f in fields(limits)}
+    return Limits(**halves)
+
+
+def _page(page: Page, limits: Limits) -> Page:
+    notes = tuple(
+        Note(_cut(note.text, limits.characters), note.level) for note in page.notes[: limits.parts]
+    )
+    left = len(page.notes) - len(notes)
+    more = (Note(f"{plural(left, 'more note')} not shown."),) if left else ()
+    title = _cut(page.title, limits.cell_characters)
+    return Page(title, _parts(page.parts, limits), notes + more)
+
+
+def _parts(parts: tuple[Part, ...], limits: Limits) -> tuple[Part, ...]:
+    kept = tuple(_part(part, limits) for part in parts[: limits.parts])
+    left = len(parts) - len(kept)
+    return (*kept, Text(f"{plural(left, 'more part')} not shown.")) if left else kept
+
+
+def _fold(fold: Fold, limits: Limits) -> Fold:
+    inside = replace(
+        limits,
+        rows=min(limits.rows, limits.fold_rows),
+        lines=min(limits.lines, limits.fold_lines),
+    )
+    return Fold(_cut(fold.summary, limits.cell_characters), _parts(fold.parts, inside))
+
+
+def _table(table: Table, limits: Limits) -> Table:
+    shown = table.rows[: limits.rows]
+    columns = table.columns[: limits.columns]
+    rows = tuple(tuple(_cell(cell, limits) for cell in row[: limits.columns]) for row in shown)
+    names = (replace(c, name=_cut(c.name, limits.cell_characters)) for c in columns)
+    return Table(
+        tuple(names),
+        rows,
+        _cut(table.caption, limits.cell_characters),
+        _left_out(table, len(shown), len(columns), limits),
+    )
+
+
+def _left_out(table: Table, rows: int, columns: int, limits: Limits) -> str:
+    said = [
+        f"{plural(left, f'more {what}')} {'is' if left == 1 else 'are'} not shown"
+        for left, what in (
+            (len(table.rows) - rows, "row"),
+            (len(table.columns) - columns, "column"),
+        )
+        if left
+    ]
+    said += [_cut(table.left_out, limits.cell_characters)] if table.left_out else []
+    return "; ".join(said) or ("" if table.rows else "no rows")
+
+
+def _cell(cell: Cell, limits: Limits) -> Cell:
+    match cell:
+        case str():
+            return _cut(cell, limits.cell_characters)
+        case Marked():
+            return _marked(cell, limits.cell_characters)
+        case Heat():
+            return _heat(cell, limits)
+        case Code():
+            return Code(_cut(cell.text, limits.cell_characters), cell.language)
+        case _:
+            assert_never(cell)
+
+
+def _marked(marked: Marked, most: int) -> Marked:
+    shown = tuple(
+        replace(span, end=min(span.end, most), label=_cut(span.label, most))
+        for span in marked.spans
+        if span.start < most
+    )
+    return Marked(_cut(marked.text, most), shown)
+
+
+def _heat(heat: Heat, limits: Limits) -> Heat:
+    fewer = reduced(heat, limits.picture_rows, limits.picture_columns)
+    return replace(fewer, label=_cut(fewer.label, limits.cell_characters))
+
+
+def _code(code: Code, limits: Limits) -> Code:
+    lines = code.text.split("\n")
+    left = len(lines) - limits.lines
+    text = "\n".join(lines[: limits.lines])
+    more = f"\n… {plural(left, 'more line')}" if left > 0 else ""
+    return Code(_cut(text, limits.characters) + more, code.language)
+
+
+def _cut(text: str, most: int) -> str:
+    left = len(text) - most
+    return f"{text[:most]}… {plural(left, 'more character')}" if left > 0 else text

@@ -1,0 +1,120 @@
+"""The parts of a page: frozen values that say what is shown, never how.
+
+A result describes itself once as a `Page`; `html.py` and `text.py` each draw it. Every string
+here is raw: the renderers escape markup and make control characters visible.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Align = Literal["left", "right"]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One sentence at the top of a page: something that the reader must not miss."""
+
+    text: str
+    level: Literal["info", "warning"] = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A paragraph."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of a text, as character offsets ``[start, end)``; ``label`` names it."""
+
+    start: int
+    end: int
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A text with stretches that are tinted in turn; spans are in order and don't overlap."""
+
+    text: str
+    spans: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Heat:
+    """A small picture of a matrix: a row of floats a line, NaN where there is no number.
+
+    ``low`` and ``high`` are the values at the ends of the scale. Where they have different
+    signs the scale diverges from zero. ``label`` says in words what the picture shows.
+    """
+
+    values: tuple[tuple[float, ...], ...]
+    low: float
+    high: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Text to read or copy letter by letter; white space counts."""
+
+    text: str
+    language: str = ""
+
+
+Cell = str | Marked | Heat | Code
+"""What stands in a table: numbers arrive as strings, already at their precision."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column's heading; ``right`` for numbers; ``mono`` for tokens, paths and values."""
+
+    name: str
+    align: Align = "left"
+    mono: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under headings; the first column heads its row.
+
+    ``caption`` says what it is. ``left_out`` says what is not shown and how to see it; a renderer
+    that has to cut further rows to stay in its budget says so in the same place. Where no column
+    has a name, the table is a list of facts and has no heading row.
+    """
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    caption: str = ""
+    left_out: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Details that are there for whoever opens them."""
+
+    summary: str
+    parts: tuple[Part, ...]
+
+
+Part = Note | Text | Marked | Heat | Code | Table | Fold
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a result looks like: the notes, then the answer, then the details."""
+
+    title: str
+    parts: tuple[Part, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+
+def facts(rows: dict[str, Cell], caption: str = "") -> Table:
+    """A table of names and values; entries whose value is the empty string are left out."""
+    kept = tuple((name, value) for name, value in rows.items() if value != "")
+    return Table((Column(""), Column("", mono=True)), kept, caption)

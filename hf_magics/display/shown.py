@@ -1,0 +1,48 @@
+"""Shown: a result that draws itself, and is small."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+from hf_magics.display import html, text
+from hf_magics.display.parts import Page
+from hf_magics.optional import optional
+
+
+class Shown:
+    """The base class of every result.
+
+    A subclass says what it looks like in `page` and, where it has a table of data, what that is in
+    `records`; every form that IPython or a plain REPL asks for comes from there. It holds numbers
+    and strings: a result in ``Out[]`` never keeps a model or its outputs alive.
+    """
+
+    code: str = ""
+    """Plain transformers code that does what was done."""
+
+    def page(self) -> Page:
+        """What is shown. Reads no device, disk or network."""
+        raise NotImplementedError
+
+    def records(self) -> list[dict[str, Any]]:
+        """The result as data: a dict a row."""
+        return []
+
+    @property
+    def df(self) -> Any:
+        """`records` as a pandas ``DataFrame``.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        return optional("pandas", extra="data").DataFrame(self.records())
+
+    def _repr_html_(self) -> str:
+        return html.render(self.page())
+
+    def __repr__(self) -> str:
+        return text.render(self.page(), width=shutil.get_terminal_size().columns)
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        printer.text(repr(self))

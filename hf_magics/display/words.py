@@ -1,0 +1,28 @@
+"""Small pieces of the sentences that errors and notes are made of."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return ``"; did you mean 'bert'?"`` for a word like one that is known, else ``""``."""
+    names = [name for name in known if not name.startswith("_")]
+    folded = {name.lower(): name for name in names}
+    found = difflib.get_close_matches(word.lower(), folded, n=1, cutoff=0.6)
+    return f"; did you mean '{folded[found[0]]}'?" if found else ""
+
+
+def sentence_list(names: Iterable[str], most: int = 12) -> str:
+    """Return ``"a, b, c and 4 more"``; ``"nothing"`` where there is none."""
+    listed = list(names)
+    if not listed:
+        return "nothing"
+    shown = ", ".join(listed[:most])
+    return shown if len(listed) <= most else f"{shown} and {len(listed) - most} more"
+
+
+def one_line(text: object) -> str:
+    """Return a message of another library as one line."""
+    return " ".join(str(text).split())

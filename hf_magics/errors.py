@@ -1,0 +1,72 @@
+"""Every error that a user can meet.
+
+Each message is one line that names the thing and says what to type next::
+
+    HFMagicsError
+    ├── OptionError         the line itself: an unknown option, a variable that is not there
+    ├── SessionNameError    a session name that is unknown, taken or malformed
+    ├── SourceError         a checkpoint that is not there or can't be read
+    │   └── HubError        … because of what the hub said, or did not say
+    ├── HeadError           a class or task that this architecture does not have
+    ├── ConfigError         a config field, its value, or sizes that disagree
+    ├── FitError            a model that needs more memory than there is
+    ├── TokenizerError      a tokenizer that is missing or can't be loaded
+    ├── InputError          a text, a list of token IDs or a tensor that can't be run
+    ├── SaveError           a checkpoint that can't be written
+    ├── EvictedError        tensors that were let go to stay within the budget
+    └── MissingExtraError   an optional package that is not installed
+"""
+
+from __future__ import annotations
+
+
+class HFMagicsError(Exception):
+    """The root: the magics show it as one line, scripts can catch it as one class."""
+
+
+class OptionError(HFMagicsError):
+    """The line can't be read as options, arguments and text."""
+
+
+class SessionNameError(HFMagicsError):
+    """A name in the session is unknown, already taken, or not a name."""
+
+
+class SourceError(HFMagicsError):
+    """A hub id, folder or file that does not hold a checkpoint that can be read."""
+
+
+class HubError(SourceError):
+    """The hub has no such repository or revision, refuses it, or can't be reached."""
+
+
+class HeadError(HFMagicsError):
+    """No such class in transformers, or the architecture has no head for the task."""
+
+
+class ConfigError(HFMagicsError):
+    """A config field is unknown, its value has the wrong type, or sizes disagree."""
+
+
+class FitError(HFMagicsError):
+    """The weights need more memory than is available."""
+
+
+class TokenizerError(HFMagicsError):
+    """Text has to be tokenised and there is no tokenizer, or it can't be loaded."""
+
+
+class InputError(HFMagicsError):
+    """The input can't be run: no text, no such token ID, the wrong type."""
+
+
+class SaveError(HFMagicsError):
+    """The checkpoint can't be written where it was asked for."""
+
+
+class EvictedError(HFMagicsError):
+    """The tensors of a shown result were let go; newer ones needed the room."""
+
+
+class MissingExtraError(HFMagicsError):
+    """An optional package is needed and not installed."""

@@ -1,0 +1,1 @@
+"""The verbs: text in, tensors and answers out."""

@@ -1,0 +1,63 @@
+"""Any Python value to what can be run: texts, token IDs, or tensors by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hf_magics.errors import InputError
+from hf_magics.specs import TokenIds
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """One of three kinds; the other two are empty."""
+
+    texts: tuple[str, ...] = ()
+    ids: TokenIds = ()
+    tensors: Mapping[str, Any] | None = None
+
+
+def read_inputs(value: Any) -> Inputs:
+    """Return a value of the notebook as inputs.
+
+    Args:
+        value: A string, a list or Series of strings, token IDs (a list of them, a list of lists, an
+            array or tensor of one or two dimensions), or a dictionary of tensors.
+
+    Raises:
+        InputError: It is none of these; the message says what and where.
+    """
+    if isinstance(value, str):
+        return Inputs(texts=(value,))
+    if isinstance(value, Mapping) or hasattr(value, "input_ids"):
+        return Inputs(tensors=dict(value))
+    listed = value.tolist() if hasattr(value, "tolist") else value
+    if not isinstance(listed, Iterable):
+        raise InputError(
+            f"-i takes a text, a list of texts, token IDs or a dictionary of tensors, not "
+            f"{type(value).__name__}"
+        )
+    items = list(listed)
+    if items and all(_is_id(item) for item in items):
+        return Inputs(ids=(tuple(map(int, items)),))
+    if items and all(_is_line(item) for item in items):
+        return Inputs(ids=tuple(_line(number, item) for number, item in enumerate(items, 1)))
+    return Inputs(texts=tuple(items))  # tokenizing refuses what is no text, with its line
+
+
+def _is_id(item: Any) -> bool:
+    return isinstance(item, int) and not isinstance(item, bool)
+
+
+def _is_line(item: Any) -> bool:
+    return isinstance(item, (list, tuple)) or hasattr(item, "tolist")
+
+
+def _line(number: int, item: Any) -> tuple[int, ...]:
+    listed = item.tolist() if hasattr(item, "tolist") else list(item)
+    for one in listed:
+        if not _is_id(one):
+            raise InputError(f"line {number} holds {one!r}, which is no token ID")
+    return tuple(listed)

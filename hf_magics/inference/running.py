@@ -1,0 +1,71 @@
+"""Run one batch through a model in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from hf_magics.display.words import one_line
+from hf_magics.errors import FitError, InputError
+from hf_magics.modeling.store import LoadedModel
+
+
+def run(
+    loaded: LoadedModel, inputs: Mapping[str, Any], extra: Mapping[str, Any]
+) -> tuple[Any, str]:
+    """Return the model's output for one batch, and a note where the input had to be completed.
+
+    Args:
+        loaded: The model.
+        inputs: What its ``forward`` takes; tensors are moved to its device.
+        extra: More keyword arguments of ``forward``, such as ``output_hidden_states``.
+
+    Raises:
+        InputError: The model does not take these inputs.
+        FitError: The device has no room for the outputs.
+    """
+    model = loaded.model
+    placed = {name: _placed(value, model.device) for name, value in inputs.items()}
+    try:
+        with torch.inference_mode():
+            return _forward(model, {**placed, **extra})
+    except torch.OutOfMemoryError as error:
+        raise FitError(
+            f"{model.device} has no room to run {loaded.name} on this: give fewer or shorter lines, or "
+            "--max-length N"
+        ) from error
+    except (ValueError, TypeError, RuntimeError, IndexError, KeyError) as error:
+        raise InputError(f"{loaded.name} does not take this input: {one_line(error)}") from error
+
+
+def _forward(model: Any, arguments: dict[str, Any]) -> tuple[Any, str]:
+    try:
+        return model(**arguments), ""
+    except ValueError as error:
+        started = _decoder_start(model, arguments)
+        if started is None or "decoder_input" not in str(error):
+            raise
+        note = (
+            "the decoder was started with its start token: outputs of the decoder are for that one"
+        )
+        return model(**arguments, decoder_input_ids=started), note
+
+
+def _decoder_start(model: Any, arguments: dict[str, Any]) -> torch.Tensor | None:
+    """Return one start token a line, None where the model has none."""
+    generation = getattr(model, "generation_config", None)
+    start = getattr(model.config, "decoder_start_token_id", None)
+    if start is None:
+        start = getattr(generation, "decoder_start_token_id", None)
+    if start is None:
+        start = model.config.get_text_config(decoder=True).pad_token_id
+    lines = next((one for one in arguments.values() if isinstance(one, torch.Tensor)), None)
+    if start is None or lines is None:
+        return None
+    return torch.full((lines.shape[0], 1), start, dtype=torch.long, device=model.device)
+
+
+def _placed(value: Any, device: torch.device) -> Any:
+    return value.to(device) if isinstance(value, torch.Tensor) else value

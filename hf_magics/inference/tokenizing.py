@@ -1,0 +1,282 @@
+"""Text or token IDs to the tensors of one batch, and what was cut or borrowed on the way."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from hf_magics.display.words import sentence_list
+from hf_magics.errors import InputError, TokenizerError
+from hf_magics.modeling.limits import position_limit, token_limit
+from hf_magics.modeling.store import LoadedModel
+from hf_magics.specs import TokenIds
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A text that was over the limit: its number from 1, the tokens that were lost, and their text."""
+
+    line: int
+    lost_tokens: int
+    limit: int
+    lost_text: str
+
+    def words(self) -> str:
+        """Say it in one sentence, with the text that was lost."""
+        shown = self.lost_text if len(self.lost_text) <= _SHOWN else f"{self.lost_text[:_SHOWN]}…"
+        return (
+            f"line {self.line} is too long: it was cut to {self.limit:,} tokens, and "
+            f"{self.lost_tokens:,} were lost: “{shown}”"
+        )
+
+
+_SHOWN = 300
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One padded batch.
+
+    ``inputs`` is what the model takes: ``input_ids`` and ``attention_mask`` of the shape (lines,
+    longest line), and what else the tokenizer gives. ``lengths`` counts each line's tokens without padding.
+    ``pad_word`` is the token that was borrowed for padding, ``""`` where there was no need.
+    """
+
+    inputs: dict[str, torch.Tensor]
+    lengths: tuple[int, ...]
+    limit: int | None = None
+    cuts: tuple[Cut, ...] = ()
+    pad_word: str = ""
+    unknown: int = 0
+
+
+def split_pair(text: str) -> tuple[str, ...]:
+    """Return a text, or the two texts that its first tab parts."""
+    first, tab, second = text.partition("\t")
+    return (first, second) if tab else (first,)
+
+
+def encode(loaded: LoadedModel, texts: Sequence[str], max_length: int | None = None) -> Encoded:
+    """Tokenise the texts into one padded batch, each cut to the limit.
+
+    Args:
+        loaded: A model with its tokenizer.
+        texts: One input each; a tab parts a pair.
+        max_length: Tokens of one input at most; the model's own limit where it is None.
+
+    Raises:
+        TokenizerError: The model has no tokenizer.
+        InputError: A text is empty or no string, or ``max_length`` is over the model's positions.
+    """
+    tokenizer = need_tokenizer(loaded)
+    check_texts(texts)
+    limit = _limit(loaded, max_length)
+    cutting = {"truncation": True, "max_length": limit} if limit else {}
+    with loaded.lock, borrowed_pad(tokenizer, len(texts)) as pad_word:
+        batch = _batch(tokenizer, [split_pair(text) for text in texts], cutting)
+        lengths = tuple(batch["attention_mask"].sum(dim=1).tolist())
+        cuts = _cuts(tokenizer, texts, lengths, limit)
+    unknown = _unknown(tokenizer, batch["input_ids"])
+    longest, shortest = max(lengths), min(lengths)
+    used_pad = pad_word if longest != shortest else ""
+    return Encoded(dict(batch), lengths, limit, cuts, used_pad, unknown)
+
+
+def from_ids(loaded: LoadedModel, ids: TokenIds, max_length: int | None = None) -> Encoded:
+    """Return the batch for lists of token IDs, padded where their lengths differ.
+
+    Raises:
+        InputError: No IDs, or one outside the vocabulary.
+    """
+    check_ids(ids, vocabulary_size(loaded))
+    limit = _limit(loaded, max_length)
+    kept = [line[:limit] for line in ids]
+    cuts = tuple(
+        Cut(number, len(line) - limit, limit, _decoded(loaded, line[limit:]))
+        for number, line in enumerate(ids, 1)
+        if limit and len(line) > limit
+    )
+    lengths = tuple(len(line) for line in kept)
+    rows = torch.full((len(kept), max(lengths)), _pad_id(loaded), dtype=torch.long)
+    mask = torch.zeros_like(rows)
+    for row, line in enumerate(kept):
+        rows[row, : len(line)] = torch.tensor(line)
+        mask[row, : len(line)] = 1
+    return Encoded({"input_ids": rows, "attention_mask": mask}, lengths, limit, cuts)
+
+
+def need_tokenizer(loaded: LoadedModel) -> Any:
+    """Return the model's tokenizer.
+
+    Raises:
+        TokenizerError: It has none.
+    """
+    if loaded.tokenizer is None:
+        raise TokenizerError(
+            f"{loaded.name} has no tokenizer: load or make it with --tokenizer SOURCE, or give token "
+            "IDs with -i VAR"
+        )
+    return loaded.tokenizer
+
+
+def check_texts(texts: Sequence[Any]) -> None:
+    """Refuse what is no text.
+
+    Raises:
+        InputError: Naming the first line that is none.
+    """
+    if not texts:
+        raise InputError("there is no text: write one input a line, or give -i VAR")
+    for number, text in enumerate(texts, 1):
+        if not isinstance(text, str):
+            raise InputError(
+                f"line {number} is {type(text).__name__}, not text: {str(text)[:60]!r}"
+            )
+        if not text.strip():
+            raise InputError(f"line {number} is empty: leave it out")
+
+
+def check_ids(ids: TokenIds, size: int) -> None:
+    """Refuse token IDs that the vocabulary does not have.
+
+    Raises:
+        InputError: Naming the first one, or a list without IDs.
+    """
+    if not ids or not all(ids):
+        raise InputError("there are no token IDs: -i takes a list such as [[101, 7592, 102]]")
+    for number, line in enumerate(ids, 1):
+        for one in line:
+            if not 0 <= one < size:
+                raise InputError(
+                    f"token ID {one} in line {number} is outside the vocabulary of {size:,} entries "
+                    f"(0 to {size - 1:,})"
+                )
+
+
+def vocabulary_size(loaded: LoadedModel) -> int:
+    """Return the number of rows of the model's embedding, else the tokenizer's entries."""
+    embedding = loaded.model.get_input_embeddings()
+    rows = getattr(embedding, "num_embeddings", None)
+    return int(rows if rows is not None else len(need_tokenizer(loaded)))
+
+
+@contextlib.contextmanager
+def borrowed_pad(tokenizer: Any, lines: int) -> Iterator[str]:
+    """Lend a tokenizer without a pad token its end token for the length of the block.
+
+    Yields the token that was lent, ``""`` where there was no need.
+    """
+    if lines == 1 or tokenizer.pad_token_id is not None:
+        yield ""
+        return
+    word = tokenizer.eos_token or tokenizer.unk_token or tokenizer.convert_ids_to_tokens(0)
+    tokenizer.pad_token = word
+    try:
+        yield str(word)
+    finally:
+        tokenizer.pad_token = None
+
+
+def notes_on(encoded: Encoded) -> list[str]:
+    """Say what was cut, borrowed or unknown."""
+    said = [cut.words() for cut in encoded.cuts]
+    if encoded.pad_word:
+        said.append(
+            f"the tokenizer has no pad token: {encoded.pad_word!r} was borrowed for padding, which the "
+            "attention mask hides"
+        )
+    if encoded.unknown:
+        total = sum(encoded.lengths)
+        said.append(f"{encoded.unknown:,} of {total:,} tokens are unknown to the tokenizer")
+    return said
+
+
+def _batch(tokenizer: Any, parts: list[tuple[str, ...]], cutting: dict[str, Any]) -> Any:
+    widths = {len(part) for part in parts}
+    if len(widths) == 1:
+        columns = [list(column) for column in zip(*parts, strict=True)]
+        return tokenizer(
+            *columns,
+            padding=len(parts) > 1,
+            return_tensors="pt",
+            return_attention_mask=True,
+            **cutting,
+        )
+    each = [tokenizer(*part, return_attention_mask=True, **cutting) for part in parts]
+    return tokenizer.pad(each, return_tensors="pt")
+
+
+def _limit(loaded: LoadedModel, max_length: int | None) -> int | None:
+    positions = position_limit(loaded.model)
+    if max_length is None:
+        return token_limit(loaded)
+    if max_length < 1:
+        raise InputError(f"--max-length {max_length}: at least 1 token is needed")
+    if positions and max_length > positions:
+        raise InputError(
+            f"--max-length {max_length:,} is more than the {positions:,} positions of {loaded.name}"
+        )
+    return max_length
+
+
+def _cuts(
+    tokenizer: Any, texts: Sequence[str], lengths: tuple[int, ...], limit: int | None
+) -> tuple[Cut, ...]:
+    """Tokenise in full what may have been cut, and say what of it was lost."""
+    if limit is None:
+        return ()
+    full = [number for number, length in enumerate(lengths) if length >= limit]
+    found = (_cut(tokenizer, texts[number], number + 1, limit) for number in full)
+    return tuple(one for one in found if one is not None)
+
+
+def _cut(tokenizer: Any, text: str, line: int, limit: int) -> Cut | None:
+    parts = split_pair(text)
+    whole = tokenizer(*parts, verbose=False)["input_ids"]
+    lost = len(whole) - limit
+    if lost <= 0:
+        return None
+    if not tokenizer.is_fast:
+        return Cut(line, lost, limit, tokenizer.decode(whole[limit:]))
+    kept = tokenizer(*parts, truncation=True, max_length=limit, return_offsets_mapping=True)
+    return Cut(line, lost, limit, " … ".join(_lost_parts(tokenizer, parts, kept)))
+
+
+def _lost_parts(tokenizer: Any, parts: tuple[str, ...], kept: Any) -> list[str]:
+    """Return of each text the stretch that no kept token covers, where there is one."""
+    lost = []
+    for number, part in enumerate(parts):
+        spans = [
+            span
+            for span, sequence in zip(kept["offset_mapping"], kept.sequence_ids(0), strict=True)
+            if sequence == number
+        ]
+        if tokenizer.truncation_side == "left":
+            rest = part[: min((start for start, _ in spans), default=len(part))]
+        else:
+            rest = part[max((end for _, end in spans), default=0) :]
+        lost.append(rest.strip())
+    return [rest for rest in lost if rest]
+
+
+def _unknown(tokenizer: Any, ids: torch.Tensor) -> int:
+    unknown = tokenizer.unk_token_id
+    if unknown is None or unknown in {tokenizer.eos_token_id, tokenizer.pad_token_id}:
+        return 0  # such a token also stands for something else
+    return int((ids == unknown).sum())
+
+
+def _decoded(loaded: LoadedModel, ids: Sequence[int]) -> str:
+    if loaded.tokenizer is None:
+        return sentence_list(map(str, ids))
+    return str(loaded.tokenizer.decode(ids))
+
+
+def _pad_id(loaded: LoadedModel) -> int:
+    if loaded.tokenizer is not None and loaded.tokenizer.pad_token_id is not None:
+        return int(loaded.tokenizer.pad_token_id)
+    return int(getattr(loaded.config.get_text_config(), "pad_token_id", None) or 0)

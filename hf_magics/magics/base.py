@@ -1,0 +1,124 @@
+"""What every magic shares: its line read, its errors in one line, its result bound and returned."""
+
+from __future__ import annotations
+
+import functools
+import keyword
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any, ParamSpec, TypeVar
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics
+from traitlets import Bool, Int, TraitType, Unicode
+
+from hf_magics import api
+from hf_magics.display.parts import Code, Page
+from hf_magics.display.progress import lines_from
+from hf_magics.display.shown import Shown
+from hf_magics.errors import HFMagicsError, OptionError
+from hf_magics.magics.options import Asked, read
+from hf_magics.magics.progress import line_maker
+from hf_magics.settings import Settings
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_TRAITS: dict[type, type[TraitType[Any, Any]]] = {bool: Bool, int: Int, str: Unicode}
+
+
+class Help(Shown):
+    """A magic's usage."""
+
+    def __init__(self, title: str, text: str) -> None:
+        self._page = Page(title, (Code(text),))
+
+    def page(self) -> Page:
+        """The usage, as argparse writes it."""
+        return self._page
+
+
+class Base(Magics):
+    """The way from a line to a verb and back."""
+
+    @property
+    def settings(self) -> Settings:
+        """The traits as one frozen value."""
+        return Settings(**{one.name: getattr(self, one.name) for one in fields(Settings)})
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """The notebook's variables."""
+        return dict(self.shell.user_ns)
+
+    def ask(
+        self, method: Any, line: str, cell: str | None = None, *, has_text: bool = False
+    ) -> Asked:
+        """Read the line of a magic by its own options."""
+        return read(method.parser, line, cell, self.variables, has_text=has_text)
+
+    def word_or_object(self, word: str) -> Any:
+        """Return the notebook's object of that name where it is no string, else the word itself."""
+        value = self.shell.user_ns.get(word, word)
+        return word if isinstance(value, str) else value
+
+    def give(self, asked: Asked, result: Shown) -> Shown:
+        """Bind the result where ``-o`` says so, and return the one that is shown."""
+        name = getattr(asked.options, "output", "")
+        if name:
+            self.shell.user_ns[name] = result
+        shown = result
+        if hasattr(result, "kept_in"):
+            shown = result.kept_in(api.session.kept, self.settings.outputs_bytes)
+        return quiet(shown) if getattr(asked.options, "quiet", False) else shown
+
+
+def magic(method: Callable[P, R]) -> Callable[P, R]:
+    """Make a method show its help, its progress, and its errors in one line.
+
+    The line is IPython's own ``UsageError``: the cell fails without a traceback. It is raised outside
+    of the handler, so that no traceback keeps a half-loaded model alive.
+    """
+
+    @functools.wraps(method)
+    def run(self: Base, line: str, cell: str | None = None) -> Any:
+        try:
+            if "--help" in line.split():
+                parser = run.parser  # type: ignore[attr-defined]
+                return Help(method.__name__, parser.format_help())
+            with lines_from(line_maker(self.shell)):
+                return method(self, line) if cell is None else method(self, line, cell)
+        except HFMagicsError as error:
+            message = str(error)
+        raise UsageError(message)
+
+    return run  # type: ignore[return-value]
+
+
+def check_output_name(name: str) -> None:
+    """Refuse what can't be a variable, before anything is run.
+
+    Raises:
+        OptionError: It is no Python name.
+    """
+    if name and (not name.isidentifier() or keyword.iskeyword(name)):
+        raise OptionError(f"-o takes the name of a variable, not '{name}'")
+
+
+def quiet(result: Shown) -> Shown:
+    """Return the result in a form that IPython shows nothing of."""
+    kind = type(result)
+    silent = type(kind.__name__, (kind,), {"_ipython_display_": lambda self: None})
+    other = silent.__new__(silent)
+    other.__dict__.update(result.__dict__)
+    return other  # type: ignore[no-any-return]
+
+
+def traits() -> dict[str, TraitType[Any, Any]]:
+    """Return a configurable trait for each field of `Settings`, with its default and its help."""
+    return {
+        one.name: _TRAITS[type(one.default)](one.default, help=one.metadata["help"]).tag(
+            config=True
+        )
+        for one in fields(Settings)
+    }

@@ -1,0 +1,100 @@
+"""What Tab offers on a magic's line. Never touches the network, never imports torch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from IPython.core.completer import SimpleCompletion, context_matcher
+
+from hf_magics.magics.options import CHOICES, option_names
+from hf_magics.modeling import catalog
+from hf_magics.modeling.heads import AUTO_CLASSES
+from hf_magics.modeling.store import session
+
+_LINE = re.compile(r"^\s*(?:[\w.]+\s*=\s*)?%%?(?P<magic>hf_\w+)\s+(?P<rest>.*)$", re.DOTALL)
+_TEXT = {"hf_infer", "hf_tokens"}
+
+
+def complete(shell: Any) -> Callable[[Any], Any]:
+    """Return the matcher for a shell."""
+
+    @context_matcher(identifier="hf_magics")  # type: ignore[untyped-decorator]
+    def matcher(context: Any) -> dict[str, Any]:
+        match = _LINE.match(context.text_until_cursor.rpartition("\n")[2])
+        magic = match and shell.find_line_magic(match["magic"])
+        if not match or magic is None:
+            return {"completions": []}
+        *before, word = re.split(r"\s+", match["rest"])
+        found = [
+            SimpleCompletion(text=one, type=kind)
+            for one, kind in _offers(shell, match["magic"], before, word)
+            if one.startswith(word)
+        ]
+        return {"completions": found, "matched_fragment": word, "suppress": bool(found)}
+
+    return matcher  # type: ignore[no-any-return]
+
+
+def _offers(shell: Any, name: str, before: list[str], word: str) -> Iterable[tuple[str, str]]:
+    known = option_names(shell.find_line_magic(name).parser)
+    action = known.get(before[-1]) if before else None
+    if action is not None and action.nargs != 0:
+        return _named("value", _values(shell, action.option_strings[-1], before))
+    if word.startswith("-"):
+        return _named("option", sorted(known))
+    return _arguments(name, _plain(before, known), word)
+
+
+def _values(shell: Any, option: str, before: list[str]) -> list[str]:
+    """Return what an option takes: choices, session names, variables, folders, classes."""
+    if option in {"--model", "--vs"}:
+        return list(session)
+    if option in {"--input", "--output", "--tokenizer"}:
+        hidden = shell.user_ns_hidden
+        return [one for one in shell.user_ns if one not in hidden and not one.startswith("_")]
+    if option == "--class":
+        plain = [one for one in before if not one.startswith("-") and "=" not in one]
+        kind = plain and (catalog.type_of(plain[0]) or plain[0])
+        return [*(catalog.classes(kind) if kind else ()), *AUTO_CLASSES]
+    return list(CHOICES.get(option, ()))
+
+
+def _arguments(name: str, plain: list[str], word: str) -> list[tuple[str, str]]:
+    """Return what may stand among a magic's arguments, after those that stand there already."""
+    if name in _TEXT:
+        return []
+    if plain and name in {"hf_new", "hf_load"}:
+        kind = plain[0] if name == "hf_new" else catalog.type_of(plain[0])
+        return (
+            [(f"{field}=", takes) for field, takes in catalog.config_fields(kind)] if kind else []
+        )
+    names = _named("model", session)
+    sources = _named("cached", catalog.cached_ids()) + _named("folder", catalog.folders(word))
+    types = _named("type", catalog.model_types())
+    return {
+        "hf_new": types,
+        "hf_load": sources,
+        "hf_config": names + sources + types,
+        "hf_save": names + _named("folder", catalog.folders(word)),
+        "hf_use": names,
+        "hf_drop": names,
+    }.get(name, [])
+
+
+def _plain(before: list[str], known: dict[str, Any]) -> list[str]:
+    """Return the words that are neither options, nor their values, nor fields."""
+    found, skip = [], False
+    for word in before:
+        if skip:
+            skip = False
+        elif word in known:
+            skip = known[word].nargs != 0
+        elif word and "=" not in word:
+            found.append(word)
+    return found
+
+
+def _named(kind: str, names: Iterable[str]) -> list[tuple[str, str]]:
+    return [(name, kind) for name in names]

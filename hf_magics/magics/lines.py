@@ -1,0 +1,165 @@
+"""A magic's line to words: quotes, brackets, variables, and where the text begins."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hf_magics.errors import OptionError
+
+_REFERENCE = re.compile(
+    r"\$(?P<escaped>\$)?(?P<name>[A-Za-z_][\w]*)|\{(?P<open>\{)?(?P<dotted>[A-Za-z_][\w.]*)\}(?P<close>\})?"
+)
+_PAIRS = {"[": "]", "{": "}"}
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word of a line without its quotes; it began at ``start``."""
+
+    text: str
+    start: int
+    quoted: bool = False
+
+    @property
+    def is_option(self) -> bool:
+        """Whether it reads as an option: ``-n``, ``--name``, ``--name=value``."""
+        return not self.quoted and re.match(r"--?[A-Za-z]", self.text) is not None
+
+    @property
+    def is_json(self) -> bool:
+        """Whether it is a list or an object, which never expands."""
+        return self.text.partition("=")[2][:1] in _PAIRS or self.text[:1] in _PAIRS
+
+
+def words(line: str) -> Iterator[Word]:
+    """Yield the words of a line one by one, reading no further than is asked for.
+
+    White space parts words. A word, or what follows its first ``=``, may stand in quotes, or be a
+    list or object that runs to its closing bracket. A backslash is a backslash.
+
+    Raises:
+        OptionError: A quote or bracket is not closed.
+    """
+    at = 0
+    while True:
+        at = _skip_space(line, at)
+        if at >= len(line):
+            return
+        word, at = _word(line, at)
+        yield word
+
+
+def expand(word: Word, variables: Mapping[str, Any]) -> str:
+    """Return an option's value or an argument with its ``$name`` and ``{dotted.name}`` filled in.
+
+    Raises:
+        OptionError: A name is not there.
+    """
+    if word.is_json:
+        return word.text
+    return _REFERENCE.sub(lambda match: _known(match, variables, strict=True), word.text)
+
+
+def expand_text(text: str, variables: Mapping[str, Any]) -> str:
+    """Return a text with the references that can be resolved filled in; others stay as typed."""
+    return _REFERENCE.sub(lambda match: _known(match, variables, strict=False), text)
+
+
+def look_up(name: str, variables: Mapping[str, Any]) -> Any:
+    """Return the value of a dotted name: attributes, then keys; nothing is evaluated.
+
+    Raises:
+        OptionError: It is not there; the message names the part that is missing.
+    """
+    first, *rest = name.split(".")
+    if first not in variables:
+        raise OptionError(f"there is no variable '{first}' in the notebook")
+    value = variables[first]
+    for part in rest:
+        value = _member(value, part, name)
+    return value
+
+
+def _known(match: re.Match[str], variables: Mapping[str, Any], *, strict: bool) -> str:
+    name = match["name"] or match["dotted"]
+    try:
+        value = look_up(name, variables)
+    except OptionError:
+        if strict and not (match["escaped"] or match["open"]):
+            raise
+        return match.group()
+    if match["escaped"]:
+        return f"${name}"
+    if match["open"]:
+        return f"{{{name}}}" + ("" if match["close"] else "}")
+    return f"{value}{match['close'] or ''}"
+
+
+def _member(value: Any, part: str, name: str) -> Any:
+    if hasattr(value, part):
+        return getattr(value, part)
+    try:
+        return value[part]
+    except (TypeError, KeyError, IndexError):
+        raise OptionError(f"'{name}': {type(value).__name__} has no '{part}'") from None
+
+
+def _skip_space(line: str, at: int) -> int:
+    while at < len(line) and line[at].isspace():
+        at += 1
+    return at
+
+
+def _word(line: str, start: int) -> tuple[Word, int]:
+    if line[start] in "\"'":
+        text, end = _quoted(line, start)
+        if end == len(line) or line[end].isspace():
+            return Word(text, start, quoted=True), end
+    if line[start] in _PAIRS:
+        end = _balanced(line, start)
+        return Word(line[start:end], start), end
+    end = start
+    while end < len(line) and not line[end].isspace():
+        if line[end] == "=" and end + 1 < len(line) and line[end + 1] in "\"'[{":
+            return _assigned(line, start, end + 1)
+        end += 1
+    return Word(line[start:end], start), end
+
+
+def _assigned(line: str, start: int, at: int) -> tuple[Word, int]:
+    """Read the quoted or bracketed value that follows an ``=``."""
+    if line[at] in "\"'":
+        text, end = _quoted(line, at)
+        return Word(line[start:at] + text, start), end
+    end = _balanced(line, at)
+    return Word(line[start:end], start), end
+
+
+def _quoted(line: str, at: int) -> tuple[str, int]:
+    end = line.find(line[at], at + 1)
+    if end < 0:
+        raise OptionError(f"the quote {line[at]} is not closed: {line[at : at + 40]}")
+    return line[at + 1 : end], end + 1
+
+
+def _balanced(line: str, at: int) -> int:
+    """Return where the bracket that opens at ``at`` is closed; strings in it are passed over."""
+    depth, here = 0, at
+    while here < len(line):
+        if line[here] == '"':
+            here = _end_of_string(line, here)
+        depth += (line[here] in "[{") - (line[here] in "]}")
+        here += 1
+        if depth == 0:
+            return here
+    raise OptionError(f"the bracket {line[at]} is not closed: {line[at : at + 40]}")
+
+
+def _end_of_string(line: str, at: int) -> int:
+    match = re.compile(r'"(?:[^"\\]|\\.)*"').match(line, at)
+    if match is None:
+        raise OptionError(f'the quote " is not closed: {line[at : at + 40]}')
+    return match.end() - 1

@@ -1,0 +1,176 @@
+"""The magics of models: load, new, config, models, use, drop, save."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from IPython.core.magic import line_magic, magics_class
+from IPython.core.magic_arguments import argument
+
+from hf_magics import api
+from hf_magics.display.shown import Shown
+from hf_magics.errors import OptionError
+from hf_magics.magics.base import Base, magic
+from hf_magics.magics.letting_go import ShellNotebook
+from hf_magics.magics.lines import look_up
+from hf_magics.magics.options import HEAD, INPUT, NAME, PLACE, REPLACE, SET, Asked, options, pairs
+
+
+@magics_class
+class ModelMagics(Base):
+    """A short method a magic; each gives back what its verb gives."""
+
+    @line_magic
+    @magic
+    @options(
+        "hf_load SOURCE [FIELD=VALUE ...] [options]",
+        NAME,
+        *HEAD,
+        argument("--revision", default="", metavar="R", help="a branch, tag or commit of a hub id"),
+        argument(
+            "--gguf", default="", metavar="FILE", help="the GGUF file of a folder or repository"
+        ),
+        *PLACE,
+        argument(
+            "--attn", default="", metavar="A", help="attention: eager, sdpa, flash_attention_2"
+        ),
+        SET,
+        argument("--trust-remote-code", action="store_true", help="run code of the checkpoint"),
+        argument("--offline", action="store_true", help="take what is in the hub's cache"),
+        REPLACE,
+        INPUT,
+    )
+    def hf_load(self, line: str) -> Shown:
+        """Load a pretrained model: a hub id, a folder, a .gguf file, or with -i a variable."""
+        asked = self.ask(self.hf_load, line)
+        o = asked.options
+        tokenizer = self.word_or_object(o.tokenizer)
+        if o.input:
+            _only(asked, 0, "%hf_load -i VAR")
+            model = look_up(o.input, self.variables)
+            return api.add(model, tokenizer or None, o.name, replace=o.replace, variable=o.input)
+        _only(asked, 1, "%hf_load SOURCE")
+        words = _words(o, "name", "task", "class_", "revision", "gguf", "dtype", "device", "attn")
+        words |= _words(o, "trust_remote_code", "offline", "replace")
+        extra = pairs(o.set)
+        return api.load(
+            asked.names[0],
+            **words,
+            tokenizer=tokenizer,
+            set=extra,
+            settings=self.settings,
+            **asked.fields,
+        )
+
+    @line_magic
+    @magic
+    @options(
+        "hf_new TYPE [FIELD=VALUE ...] [options]",
+        NAME,
+        *HEAD,
+        *PLACE,
+        argument("--seed", type=int, default=None, metavar="N", help="make the weights repeatable"),
+        REPLACE,
+    )
+    def hf_new(self, line: str) -> Shown:
+        """Make a model with random weights from a config, of any type: bert, gpt2, t5."""
+        asked = self.ask(self.hf_new, line)
+        _only(asked, 1, "%hf_new TYPE")
+        o = asked.options
+        words = _words(o, "name", "task", "class_", "dtype", "device", "seed", "replace")
+        tokenizer = self.word_or_object(o.tokenizer)
+        return api.new(
+            asked.names[0], **words, tokenizer=tokenizer, settings=self.settings, **asked.fields
+        )
+
+    @line_magic
+    @magic
+    @options(
+        "hf_config [NAME|SOURCE|TYPE] [options]",
+        argument(
+            "--vs", default="", metavar="OTHER", help="compare with another instead of the defaults"
+        ),
+        argument("--all", action="store_true", help="show what does not differ unfolded too"),
+    )
+    def hf_config(self, line: str) -> Shown:
+        """Show a config: its fields, their types, and first what differs from the defaults."""
+        asked = self.ask(self.hf_config, line)
+        target = _at_most_one(asked, "%hf_config [NAME|SOURCE|TYPE]")
+        o = asked.options
+        return api.config(target, vs=o.vs, all=o.all, settings=self.settings)
+
+    @line_magic
+    @magic
+    @options("hf_models")
+    def hf_models(self, line: str) -> Shown:
+        """List the models of the session."""
+        _only(self.ask(self.hf_models, line), 0, "%hf_models")
+        return api.models()
+
+    @line_magic
+    @magic
+    @options("hf_use NAME [options]", *PLACE)
+    def hf_use(self, line: str) -> Shown:
+        """Make a model the current one; move it to a device or cast it."""
+        asked = self.ask(self.hf_use, line)
+        name = _at_most_one(asked, "%hf_use NAME")
+        return api.use(name, device=asked.options.device, dtype=asked.options.dtype)
+
+    @line_magic
+    @magic
+    @options(
+        "hf_drop [NAME ...] [options]",
+        argument("--all", action="store_true", help="let go of every model"),
+    )
+    def hf_drop(self, line: str) -> Shown:
+        """Let go of models, Out[] and tracebacks included, and show the memory that came back."""
+        asked = self.ask(self.hf_drop, line)
+        _no_fields(asked, "%hf_drop NAME ...")
+        everything = asked.options.all
+        return api.drop(*asked.names, all=everything, notebook=ShellNotebook(self.shell))
+
+    @line_magic
+    @magic
+    @options(
+        "hf_save [NAME] PATH [options]",
+        argument("--overwrite", action="store_true", help="replace the checkpoint that is there"),
+        argument(
+            "--max-shard-size", default="", metavar="S", help="split the weights, such as 2GB"
+        ),
+    )
+    def hf_save(self, line: str) -> Shown:
+        """Write a model and its tokenizer to a folder: whole, or not at all."""
+        asked = self.ask(self.hf_save, line)
+        _no_fields(asked, "%hf_save [NAME] PATH")
+        if len(asked.names) not in {1, 2}:
+            raise OptionError(
+                "%hf_save [NAME] PATH: say where to save, for example %hf_save my_model"
+            )
+        *name, path = asked.names
+        o = asked.options
+        return api.save(
+            path, name="".join(name), overwrite=o.overwrite, max_shard_size=o.max_shard_size
+        )
+
+
+def _words(parsed: Any, *names: str) -> dict[str, Any]:
+    return {name: getattr(parsed, name) for name in names}
+
+
+def _only(asked: Asked, count: int, usage: str) -> None:
+    if len(asked.names) < count:
+        raise OptionError(f"{usage}: {usage.rpartition(' ')[2]} is missing; --help shows more")
+    if len(asked.names) > count:
+        raise OptionError(f"{usage}: what is '{asked.names[count]}'? --help shows the options")
+
+
+def _at_most_one(asked: Asked, usage: str) -> str:
+    _no_fields(asked, usage)
+    if len(asked.names) > 1:
+        raise OptionError(f"{usage}: what is '{asked.names[1]}'? --help shows the options")
+    return "".join(asked.names)
+
+
+def _no_fields(asked: Asked, usage: str) -> None:
+    for name in asked.fields:
+        raise OptionError(f"{usage} takes no FIELD=VALUE such as {name}=…")

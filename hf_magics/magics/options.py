@@ -1,0 +1,224 @@
+"""Options: bundles that magics share, and a line to what was asked."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from IPython.core.magic_arguments import MagicArgumentParser, argument, kwds, magic_arguments
+
+from hf_magics.display.words import nearest
+from hf_magics.errors import InputError, OptionError
+from hf_magics.literals import literal
+from hf_magics.magics.lines import Word, expand, expand_text, look_up, words
+from hf_magics.modeling.heads import TASKS
+
+_FIELD = re.compile(r"[A-Za-z_][\w.]*=")
+
+Decorator = Callable[[Any], Any]
+
+
+@dataclass
+class Asked:
+    """What a line and a cell asked for.
+
+    ``options`` are the parsed options, ``names`` the plain arguments, ``fields`` the ``FIELD=VALUE``
+    ones, ``text`` the payload of the line (None where there is none), ``cell`` the cell's body.
+    """
+
+    options: argparse.Namespace
+    names: list[str] = field(default_factory=list)
+    fields: dict[str, str] = field(default_factory=dict)
+    text: str | None = None
+    cell: str | None = None
+
+
+def read(
+    parser: MagicArgumentParser,
+    line: str,
+    cell: str | None,
+    variables: Mapping[str, Any],
+    *,
+    has_text: bool,
+) -> Asked:
+    """Parse a magic's line.
+
+    Args:
+        parser: The magic's own parser.
+        line: The rest of the line, as typed.
+        cell: The cell's body, None for a line magic.
+        variables: The notebook's variables.
+        has_text: Whether the rest of the line, after the options, is text.
+
+    Raises:
+        OptionError: An unknown option, a missing value, a variable that is not there.
+    """
+    taken: list[str] = []
+    plain: list[Word] = []
+    text: str | None = None
+    stream = words(line)
+    for word in stream:
+        if word.text == "--" and not word.quoted:
+            rest = line[word.start + 2 :]
+            if has_text:
+                text = rest.strip()
+                break
+            plain += list(words(rest))
+            break
+        if word.is_option:
+            taken += _option(parser, word, stream, variables)
+        elif has_text:
+            text = line[word.start :].rstrip()
+            break
+        else:
+            plain.append(word)
+    asked = Asked(_parse(parser, taken), cell=cell)
+    asked.text = None if text is None else expand_text(text, variables)
+    for word in plain:
+        _place(asked, word, variables)
+    return asked
+
+
+def payload(asked: Asked, variables: Mapping[str, Any]) -> tuple[Any, str]:
+    """Return the inputs of a magic that takes text, and the variable that they came from.
+
+    Raises:
+        InputError: There are none, or they come from two places.
+    """
+    body = asked.cell if asked.cell is not None and asked.cell.strip() else None
+    variable = getattr(asked.options, "input", "") or ""
+    given = [one for one in (asked.text or None, body, variable or None) if one is not None]
+    if len(given) > 1:
+        raise InputError(
+            "text is given twice: on the line, in the cell or with -i; one of them is meant"
+        )
+    if not given:
+        raise InputError(
+            "there is no text: write it after the magic, one input a line in a cell, or -i VAR"
+        )
+    if variable:
+        return look_up(variable, variables), variable
+    if body is not None:
+        return cell_lines(body, whole=asked.options.whole), ""
+    return asked.text, ""
+
+
+def cell_lines(body: str, *, whole: bool) -> list[str]:
+    """Return the inputs of a cell: a line each, blank ones skipped; or the whole as one."""
+    if whole:
+        return [body.strip("\n")]
+    return [line for line in body.splitlines() if line.strip()]
+
+
+def pairs(words_: Iterable[str] | None) -> dict[str, Any]:
+    """Return the ``KEY=VALUE`` words of ``--set``, their values read as JSON where they are.
+
+    Raises:
+        OptionError: A word is no ``KEY=VALUE``.
+    """
+    found = {}
+    for word in words_ or ():
+        key, equals, value = word.partition("=")
+        if not equals:
+            raise OptionError(f"--set takes KEY=VALUE, not '{word}'")
+        found[key] = literal(value)
+    return found
+
+
+def options(usage: str, *given: Decorator) -> Decorator:
+    """Return one decorator for a magic's usage line and options; every magic has ``--help``.
+
+    The first line of the docstring is kept as ``summary``: IPython puts the whole help in its place.
+    """
+    last = argument("--help", action="store_true", help="show this")
+    line = kwds(usage=usage.replace("%", "%%"))  # argparse fills in a usage as a template
+
+    def decorate(method: Any) -> Any:
+        method.summary = (method.__doc__ or "").partition("\n")[0]
+        for one in reversed((line, *given, last)):
+            method = one(method)
+        return magic_arguments()(method)
+
+    return decorate
+
+
+NAME = argument("-n", "--name", default="", metavar="NAME", help="its name in the session")
+HEAD = (
+    argument(
+        "--task", default="", metavar="TASK", help="choose the head by task, such as fill-mask"
+    ),
+    argument(
+        "--class",
+        dest="class_",
+        default="",
+        metavar="CLASS",
+        help="… or by class, such as BertModel",
+    ),
+    argument("--tokenizer", default="", metavar="SOURCE|VAR", help="where its tokenizer is"),
+)
+PLACE = (
+    argument(
+        "--dtype", default="", metavar="D", help="float32, bfloat16, float16; auto: as stored"
+    ),
+    argument(
+        "--device", default="", metavar="D", help="cpu, cuda, cuda:1, mps; auto: a GPU if any"
+    ),
+)
+REPLACE = argument("--replace", action="store_true", help="take the place of a model of that name")
+INPUT = argument("-i", "--input", default="", metavar="VAR", help="a variable with the input")
+OUTPUT = (
+    argument("-o", "--output", default="", metavar="VAR", help="bind the result, its tensors kept"),
+    argument("-q", "--quiet", action="store_true", help="show nothing"),
+)
+WHOLE = argument("--whole", action="store_true", help="take the cell as one input, not one a line")
+LENGTH = argument(
+    "--max-length", type=int, default=None, metavar="N", help="tokens of one input at most"
+)
+SET = argument(
+    "--set", action="append", metavar="KEY=VALUE", help="an argument to pass on; repeatable"
+)
+CHOICES = {"--task": tuple(TASKS), "--dtype": ("auto", "float32", "bfloat16", "float16")}
+"""What Tab offers for an option's value."""
+
+
+def option_names(parser: MagicArgumentParser) -> dict[str, argparse.Action]:
+    """Return the magic's options by each of their spellings."""
+    return {name: action for action in parser._actions for name in action.option_strings}  # noqa: SLF001
+
+
+def _option(
+    parser: MagicArgumentParser, word: Word, rest: Iterable[Word], variables: Mapping[str, Any]
+) -> list[str]:
+    """Return one option and its value as argparse takes them: spelled out, with no abbreviation."""
+    known = option_names(parser)
+    spelled, equals, value = word.text.partition("=")
+    action = known.get(spelled)
+    if action is None:
+        raise OptionError(f"no option '{spelled}'{nearest(spelled, known)}; --help lists them")
+    if action.nargs == 0:
+        if equals:
+            raise OptionError(f"{spelled} takes no value")
+        return [spelled]
+    following = Word(value, word.start) if equals else next(iter(rest), None)
+    if following is None:
+        raise OptionError(f"{spelled} needs a value: {action.metavar or 'VALUE'}")
+    return [f"{action.option_strings[-1]}={expand(following, variables)}"]
+
+
+def _parse(parser: MagicArgumentParser, taken: list[str]) -> argparse.Namespace:
+    namespace, _ = parser.parse_known_args(taken)
+    return namespace
+
+
+def _place(asked: Asked, word: Word, variables: Mapping[str, Any]) -> None:
+    text = expand(word, variables)
+    if not word.quoted and _FIELD.match(word.text):
+        name, _, value = text.partition("=")
+        if name in asked.fields:
+            raise OptionError(f"{name} is given twice")
+        asked.fields[name] = value
+    else:
+        asked.names.append(text)

@@ -1,0 +1,35 @@
+"""Progress in a notebook: one display that is updated in place and empty at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from IPython.display import DisplayHandle
+
+from hf_magics.display.progress import Line, TerminalLine
+
+
+class NotebookLine:
+    """A line in the cell's output."""
+
+    def __init__(self) -> None:
+        self._handle: DisplayHandle | None = None
+
+    def show(self, text: str) -> None:
+        """Put this text in the place of the last."""
+        if self._handle is None:
+            self._handle = DisplayHandle()
+            self._handle.display({"text/plain": text}, raw=True)
+        else:
+            self._handle.update({"text/plain": text}, raw=True)
+
+    def clear(self) -> None:
+        """Leave nothing to read: a display can't be taken back, it can be empty."""
+        if self._handle is not None:
+            self._handle.update({"text/plain": ""}, raw=True)
+
+
+def line_maker(shell: Any) -> Callable[[], Line]:
+    """Return what makes a line of progress in this shell: a kernel has displays, a terminal tqdm."""
+    return NotebookLine if getattr(shell, "kernel", None) is not None else TerminalLine

@@ -1,0 +1,1 @@
+"""The nouns: models and their checkpoints. Imported only when a model is wanted."""

@@ -1,0 +1,217 @@
+"""A source to the files of a checkpoint: a folder, a GGUF file, or a hub id and its commit."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hf_magics.display.words import sentence_list
+from hf_magics.errors import SourceError
+from hf_magics.modeling import hub
+from hf_magics.modeling.architectures import is_model_type
+from hf_magics.modeling.folders import restore
+from hf_magics.modeling.store import Origin
+
+_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
+
+_SMALL = (".json", ".txt", ".model", ".jinja", ".spm", ".py", ".tiktoken")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What is at a source.
+
+    ``location`` is what ``from_pretrained`` takes; ``files`` are names relative to the checkpoint;
+    ``gguf`` is the GGUF file among them that is meant; ``notes`` is what the user has to know.
+    """
+
+    kind: str
+    location: str
+    files: frozenset[str]
+    commit: str = ""
+    gguf: str = ""
+    subfolder: str = ""
+    offline: bool = False
+    notes: tuple[str, ...] = ()
+
+    def has(self, *names: str) -> bool:
+        """Say whether one of these files is there."""
+        return not self.files.isdisjoint(names)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the keyword arguments of ``from_pretrained`` for config, tokenizer and processor.
+
+        Their files are here already: the hub is not asked again.
+        """
+        return self.weight_arguments() | ({"local_files_only": True} if self.kind == "hub" else {})
+
+    def weight_arguments(self) -> dict[str, Any]:
+        """Return the keyword arguments of ``from_pretrained`` for the model."""
+        given = {
+            "revision": self.commit,
+            "gguf_file": self.gguf,
+            "subfolder": self.subfolder,
+            "local_files_only": self.offline,
+        }
+        return {name: value for name, value in given.items() if value}
+
+    def small_files(self) -> list[str]:
+        """Return the files beside the weights that a model or tokenizer is made from."""
+        prefix = f"{self.subfolder}/" if self.subfolder else ""
+        small = (name for name in self.files if "/" not in name and name.endswith(_SMALL))
+        return sorted(prefix + name for name in small if not name.endswith(".index.json"))
+
+    def origin(self) -> Origin:
+        """Return where this is and how large it is, read from the files as they are now."""
+        paths = self._paths()
+        used = [path for path in paths if not self.gguf or path.name == self.gguf]
+        where = str(Path(self.location) / self.gguf) if self.gguf else self.location
+        return Origin(
+            "gguf" if self.gguf else self.kind,
+            where,
+            self.commit,
+            sum(path.stat().st_size for path in used if path.suffix in _WEIGHTS),
+            self.commit or _mark(paths),
+        )
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """Return a JSON file of the checkpoint, empty where it is not there or not an object."""
+        path = next((path for path in self._paths() if path.name == name), None)
+        if path is None:
+            return {}
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            return {}
+        return content if isinstance(content, dict) else {}
+
+    def _paths(self) -> list[Path]:
+        folder = Path(self.location)
+        if self.kind == "hub":
+            folder = hub.snapshot(self.location, self.commit)
+        return sorted(path for path in (folder / self.subfolder).glob("*") if path.is_file())
+
+
+def find(
+    source: str, *, revision: str = "", gguf: str = "", subfolder: str = "", offline: bool = False
+) -> Checkpoint:
+    """Return the checkpoint at a hub id, a folder, or a ``.gguf`` file: it has a config.
+
+    Raises:
+        SourceError: There is none; the message says what is there instead.
+        HubError: The hub has none of that name, refuses it, or can't be reached.
+    """
+    path = Path(source).expanduser()
+    if path.is_file() and path.suffix == ".gguf":
+        return find(str(path.parent), gguf=path.name)
+    found = find_files(source, revision=revision, subfolder=subfolder, offline=offline)
+    if gguf or not found.has("config.json"):
+        return replace(found, gguf=_choose_gguf(found, gguf))
+    return found
+
+
+def is_local(source: str) -> bool:
+    """Say whether a word is the path of a folder or file that exists."""
+    return Path(source).expanduser().exists()
+
+
+def find_files(
+    source: str, *, revision: str = "", subfolder: str = "", offline: bool = False
+) -> Checkpoint:
+    """Return what is at a hub id or a folder, with or without a config.
+
+    Raises:
+        SourceError: There is nothing; the message says what is there instead.
+        HubError: The hub has none of that name, refuses it, or can't be reached.
+    """
+    path = Path(source).expanduser()
+    restore(path)
+    if path.is_dir():
+        return _folder(path, subfolder)
+    if path.is_file():
+        raise SourceError(_file_given(path))
+    if _is_path(source) or not _HUB_ID.fullmatch(source):
+        raise SourceError(f"no folder or file '{source}'{_nearest_path(path)}")
+    if is_model_type(source) and not hub.is_cached(source):
+        raise SourceError(
+            f"'{source}' is a model type, not a checkpoint: %hf_new {source} makes one with random "
+            "weights, %hf_load SOURCE wants a hub id or a folder"
+        )
+    return _from_hub(source, revision, subfolder, offline=offline)
+
+
+def _folder(path: Path, subfolder: str) -> Checkpoint:
+    inside = path / subfolder
+    if not inside.is_dir():
+        raise SourceError(f"no folder '{subfolder}' in '{path}'; it holds: {_contents(path)}")
+    files = frozenset(one.name for one in inside.glob("*") if one.is_file())
+    return Checkpoint("folder", str(path), files, subfolder=subfolder)
+
+
+def _choose_gguf(found: Checkpoint, gguf: str) -> str:
+    there = sorted(name for name in found.files if name.endswith(".gguf"))
+    if gguf in there:
+        return gguf
+    where = f"'{found.location}'"
+    if gguf:
+        raise SourceError(f"no file '{gguf}' in {where}; GGUF files there: {sentence_list(there)}")
+    if len(there) == 1:
+        return there[0]
+    if there:
+        raise SourceError(
+            f"{where} holds {len(there)} GGUF files: --gguf FILE takes one of {sentence_list(there)}"
+        )
+    raise SourceError(f"{where} has no config.json; it holds: {sentence_list(sorted(found.files))}")
+
+
+def _file_given(path: Path) -> str:
+    if path.suffix in _WEIGHTS or path.name == "config.json":
+        return f"'{path}' is a file: give the folder it is in, '{path.parent}'"
+    return f"'{path}' is no checkpoint: give a folder, a hub id or a .gguf file"
+
+
+def _from_hub(source: str, revision: str, subfolder: str, *, offline: bool) -> Checkpoint:
+    found = hub.look_up(source, revision, offline=offline)
+    prefix = f"{subfolder}/" if subfolder else ""
+    files = frozenset(name.removeprefix(prefix) for name in found.files if name.startswith(prefix))
+    checkpoint = Checkpoint(
+        "hub",
+        source,
+        files,
+        found.commit,
+        subfolder=subfolder,
+        offline=found.offline,
+        notes=found.notes,
+    )
+    if not found.offline:
+        hub.fetch(source, found.commit, checkpoint.small_files())
+    return checkpoint
+
+
+def _is_path(source: str) -> bool:
+    return source.startswith((".", "~", "/", os.sep)) or source.count("/") > 1 or "\\" in source
+
+
+def _nearest_path(path: Path) -> str:
+    """Name the nearest sibling of a path that is not there, or the first part that is missing."""
+    parent = path.parent
+    if not parent.is_dir():
+        missing = next(one for one in reversed([path, *path.parents]) if not one.exists())
+        return f": there is no '{missing}'"
+    names = [one.name for one in parent.glob("*") if one.is_dir() or one.suffix == ".gguf"]
+    close = difflib.get_close_matches(path.name, names, n=1, cutoff=0.5)
+    return f"; did you mean '{parent / close[0]}'?" if close else f" in '{parent}'"
+
+
+def _contents(path: Path) -> str:
+    return sentence_list(sorted(one.name for one in path.glob("*")))
+
+
+def _mark(paths: list[Path]) -> tuple[Any, ...]:
+    return tuple((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in paths)

@@ -1,0 +1,172 @@
+"""New: a model type and its config fields to a model with random weights."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from hf_magics.display.words import one_line
+from hf_magics.errors import ConfigError, SessionNameError
+from hf_magics.modeling import architectures, fields, placement, preprocessors
+from hf_magics.modeling.results import ModelResult
+from hf_magics.modeling.snippets import new_snippet
+from hf_magics.modeling.store import LoadedModel, Origin, Session
+from hf_magics.modeling.watching import watched
+from hf_magics.modeling.weights import weights_mark
+from hf_magics.settings import Settings
+from hf_magics.snippets import script
+from hf_magics.specs import NewSpec
+
+
+def new(
+    spec: NewSpec, session: Session, settings: Settings, *, tokenizer: Any = None
+) -> ModelResult:
+    """Make a model from a config, in eval mode, and make it current.
+
+    It is built on the meta device first, where it takes no memory: sizes that disagree and a model that
+    can't fit are found there.
+
+    Args:
+        spec: What to make.
+        session: Where to put it.
+        settings: What the spec leaves open.
+        tokenizer: A tokenizer object to give it.
+
+    Raises:
+        ConfigError: Unknown type or field, a wrong value, sizes that disagree.
+        HeadError: No such class or task for the type.
+        FitError: It needs more memory than there is.
+        TokenizerError: ``--tokenizer`` has none.
+        SessionNameError: The name is taken by another model.
+    """
+    started = time.perf_counter()
+    asked = dataclasses.replace(spec, device=spec.device or settings.device)
+    there = _same(asked, session, tokenizer)
+    if there is not None:
+        return ModelResult.of(session.use(there.name), already=True)
+    name = session.choose_name(spec.name, spec.model_type, replace=spec.replace)
+    notes: list[str] = []
+    device = placement.resolve_device(asked.device)
+    dtype = placement.resolve_dtype(spec.dtype) or torch.float32
+    config, typed = make_config(spec.model_type, spec.fields)
+    chosen, _ = architectures.choose_class(config, task=spec.task, head=spec.head)
+    on_meta = build_on_meta(chosen, config, dtype)
+    placement.check_fit(
+        placement.weight_bytes(on_meta), device, f"a {chosen.__name__} of these sizes"
+    )
+    given, note = _tokenizer(spec, tokenizer, config)
+    with watched(f"making a {chosen.__name__}", notes=notes), _seeded(spec.seed):
+        model = chosen._from_config(config, dtype=dtype)  # noqa: SLF001 - what Auto.from_config calls
+    model.eval()
+    placement.move(model, device)
+    loaded = LoadedModel(
+        name=name,
+        model=model,
+        tokenizer=given,
+        processor=None,
+        origin=Origin("config", spec.model_type),
+        spec=dataclasses.replace(
+            asked,
+            name=name,
+            head=chosen.__name__,
+            dtype=placement.dtype_name(dtype),
+            device=str(model.device),
+            fields=typed,
+        ),
+        asked=asked,
+        random=("whole model",),
+        weights_mark=weights_mark(model),
+    )
+    loaded.code = script(new_snippet(loaded))
+    session.add(loaded)
+    session.log.append(loaded.spec)
+    notes += [note, preprocessors.size_note(given, model)]
+    return ModelResult.of(
+        loaded, seconds=time.perf_counter() - started, notes=tuple(one for one in notes if one)
+    )
+
+
+def make_config(model_type: str, given: Any) -> tuple[Any, Any]:
+    """Return a config of that type with these fields, and the fields as they were read.
+
+    Raises:
+        ConfigError: Unknown type or field, a wrong value, or sizes that disagree.
+    """
+    config_class = architectures.config_class(model_type)
+    with fields.refusals_named():
+        default = config_class()
+    typed = fields.resolve(default, dict(given))
+    sized = _try_sizes(default, typed)
+    with fields.refusals_named():
+        return (config_class(**fields.nested(default, typed)) if typed else sized), typed
+
+
+def build_on_meta(chosen: Any, config: Any, dtype: torch.dtype) -> Any:
+    """Return the model on the meta device: shapes without memory.
+
+    Raises:
+        ConfigError: The class can't be built with these sizes.
+    """
+    try:
+        with torch.device("meta"):
+            return chosen._from_config(config, dtype=dtype)  # noqa: SLF001
+    except Exception as error:
+        raise ConfigError(
+            f"{chosen.__name__} can't be built with these fields: {one_line(error)}"
+        ) from error
+
+
+def _try_sizes(default: Any, typed: Any) -> Any:
+    """Check sizes on a copy before the config's own validation, whose words name no fields."""
+    trial = type(default).from_dict(default.to_dict())
+    with contextlib.suppress(
+        ConfigError
+    ):  # the real construction reports what is wrong beyond sizes
+        fields.assign(trial, typed)
+    fields.check_sizes(trial, typed)
+    return default
+
+
+@contextlib.contextmanager
+def _seeded(seed: int | None) -> Iterator[None]:
+    """Seed torch for the length of the block; the notebook's own random state is left as it was."""
+    if seed is None:
+        yield
+        return
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+def _tokenizer(spec: NewSpec, tokenizer: Any, config: Any) -> tuple[Any, str]:
+    if tokenizer is not None:
+        preprocessors.check_tokenizer(tokenizer)
+        return tokenizer, ""
+    if not spec.tokenizer:
+        return None, ""
+    return preprocessors.find_tokenizer(spec.tokenizer, model_type=config.model_type)
+
+
+def _same(spec: NewSpec, session: Session, tokenizer: Any) -> LoadedModel | None:
+    """Return the model that the same line made before, where its weights are as they were made."""
+    key = dataclasses.replace(spec, replace=False)
+    for loaded in map(session.get, session):
+        asked = loaded.asked
+        if spec.replace or not isinstance(asked, NewSpec):
+            continue
+        if dataclasses.replace(asked, replace=False) != key:
+            continue
+        same_weights = weights_mark(loaded.model) == loaded.weights_mark
+        if same_weights and (tokenizer is None or tokenizer is loaded.tokenizer):
+            return loaded
+        if spec.name:
+            raise SessionNameError(
+                f"'{spec.name}' was made by this line, and its weights have changed since (trained "
+                "here?): --replace makes it anew, -n NAME makes another beside"
+            )
+    return None

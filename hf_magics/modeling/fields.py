@@ -1,0 +1,208 @@
+"""Config fields from words: which there are, what they take, and which sizes disagree."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import inspect
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from huggingface_hub.errors import StrictDataclassError
+
+from hf_magics.display.words import nearest, one_line
+from hf_magics.errors import ConfigError
+from hf_magics.literals import literal
+from hf_magics.specs import Fields
+
+_NOT_FOR_USERS = {"name_or_path", "torch_dtype", "transformers_version"}
+_HEAD_SIZES = ("head_dim", "d_kv", "kv_channels", "attention_head_size", "qk_head_dim")
+
+
+def resolve(config: Any, fields: Mapping[str, Any]) -> Fields:
+    """Return the fields under their own names, their values as the config's fields take them.
+
+    Args:
+        config: A config that has the fields: its class says what they take.
+        fields: Names as a user writes them (``attribute_map`` names, dotted names of sub-configs)
+            and values, typed or as text: ``"true"``, ``"0.1"``, ``"null"``, ``"[1, 2]"``.
+
+    Raises:
+        ConfigError: No such field (with the nearest name), or a value of the wrong type.
+    """
+    return tuple(_resolve_one(config, name, value) for name, value in fields.items())
+
+
+def nested(config: Any, fields: Fields) -> dict[str, Any]:
+    """Return keyword arguments for the config's class: dotted names become dictionaries."""
+    arguments: dict[str, Any] = {}
+    for name, value in fields:
+        owner, dot, rest = name.partition(".")
+        if not dot:
+            arguments[name] = value
+            continue
+        part = getattr(config, owner)
+        inner = arguments.setdefault(owner, {"model_type": part.model_type})
+        inner.update(nested(part, ((rest, value),)))
+    return arguments
+
+
+def assign(config: Any, fields: Fields) -> None:
+    """Set the fields on a config that a checkpoint came with.
+
+    Raises:
+        ConfigError: The config's own validation refuses the value.
+    """
+    for name, value in fields:
+        *path, last = name.split(".")
+        owner = config
+        for step in path:
+            owner = getattr(owner, step)
+        with refusals_named():
+            setattr(owner, last, value)
+
+
+@contextlib.contextmanager
+def refusals_named() -> Any:
+    """Turn what a config's validation raises into one line."""
+    try:
+        yield
+    except (StrictDataclassError, ValueError, TypeError) as error:
+        raise ConfigError(_reason(error)) from error
+
+
+def check_sizes(config: Any, fields: Fields) -> None:
+    """Refuse sizes that the user set and that can't go together.
+
+    Raises:
+        ConfigError: Naming both fields, their values, and values that would fit.
+    """
+    given = {name for name, _ in fields}
+    for prefix, part in _with_parts(config):
+        _check_division(part, prefix, given, "hidden_size", "num_attention_heads")
+        _check_division(part, prefix, given, "num_attention_heads", "num_key_value_heads")
+
+
+def known_fields(config: Any) -> list[str]:
+    """Return every name that `resolve` takes for this config, sub-configs as ``name.``."""
+    owner = type(config)
+    own = [field.name for field in _dataclass_fields(owner)]
+    mapped = list(owner.attribute_map)
+    settable = [
+        name
+        for name, member in inspect.getmembers(owner, lambda one: isinstance(one, property))
+        if member.fset is not None
+    ]
+    stored = [name for name in vars(config) if not name.startswith("_")]
+    names = dict.fromkeys([*own, *mapped, *settable, *stored])
+    return [name for name in names if not name.startswith("_") and name not in _NOT_FOR_USERS]
+
+
+def takes(config: Any, name: str) -> str:
+    """Return the field's type as the config's class declares it, ``""`` where it does not."""
+    canonical = type(config).attribute_map.get(name, name)
+    for field in _dataclass_fields(type(config)):
+        if field.name == canonical:
+            return field.type.__name__ if isinstance(field.type, type) else str(field.type)
+    return {"num_labels": "int", "output_attentions": "bool"}.get(name, "")
+
+
+def _resolve_one(config: Any, name: str, value: Any) -> tuple[str, Any]:
+    owner, dot, rest = name.partition(".")
+    if dot:
+        part = getattr(config, owner, None)
+        if owner not in type(config).sub_configs or part is None:
+            raise ConfigError(
+                f"{config.model_type} has no sub-config '{owner}'" + _parts_of(config)
+            )
+        inner, typed = _resolve_one(part, rest, value)
+        return f"{owner}.{inner}", typed
+    known = known_fields(config)
+    if name not in known:
+        raise ConfigError(
+            f"{type(config).__name__} has no field '{name}'{nearest(name, known)}"
+            f" (%hf_config {config.model_type} --all lists them)"
+        )
+    canonical = type(config).attribute_map.get(name, name)
+    return canonical, _typed(config, name, value)
+
+
+def _parts_of(config: Any) -> str:
+    parts = ", ".join(type(config).sub_configs)
+    return f"; it has: {parts}" if parts else ""
+
+
+def _typed(config: Any, name: str, value: Any) -> Any:
+    """Read a value that came as text; a value of another type is the caller's own choice."""
+    if not isinstance(value, str):
+        return value
+    declared = takes(config, name)
+    allowed = _type_names(declared)
+    read = literal(value)
+    if not allowed or _fits(read, allowed):
+        return read
+    if "str" in allowed or "Literal" in allowed:
+        return value
+    raise ConfigError(f"{name} takes {declared}, not '{value}'")
+
+
+def _type_names(declared: str) -> set[str]:
+    """Return the outermost names of an annotation: ``list[int] | None`` gives list and None."""
+    flat = declared
+    while (inner := re.sub(r"\[[^\[\]]*\]", "", flat)) != flat:
+        flat = inner
+    return {part.strip().rpartition(".")[2] for part in flat.split("|")} - {""}
+
+
+def _fits(value: Any, allowed: set[str]) -> bool:
+    if value is None:
+        return "None" in allowed or "NoneType" in allowed
+    name = type(value).__name__
+    widened = {"int": {"int", "float"}, "list": {"list", "tuple", "Sequence"}}.get(name, {name})
+    return "Any" in allowed or bool(widened & allowed)
+
+
+def _dataclass_fields(owner: type[Any]) -> tuple[Any, ...]:
+    return dataclasses.fields(owner) if dataclasses.is_dataclass(owner) else ()
+
+
+def _with_parts(config: Any) -> list[tuple[str, Any]]:
+    found = [("", config)]
+    for name in type(config).sub_configs:
+        part = getattr(config, name, None)
+        if part is not None:
+            found += [(f"{name}.{inner}", one) for inner, one in _with_parts(part)]
+    return found
+
+
+def _check_division(part: Any, prefix: str, given: set[str], whole: str, parts: str) -> None:
+    if whole == "hidden_size" and any(getattr(part, name, None) for name in _HEAD_SIZES):
+        return  # the size of a head is a field of its own: nothing has to divide
+    names = [type(part).attribute_map.get(name, name) for name in (whole, parts)]
+    sizes = [getattr(part, name, None) for name in names]
+    if not all(type(size) is int for size in sizes) or not given & {
+        prefix + name for name in names
+    }:
+        return
+    total, count = sizes
+    if count > 0 and total % count == 0:
+        return
+    fit = f": it must be at least 1 {names[1]}" if count <= 0 else _that_fits(names, total, count)
+    raise ConfigError(
+        f"{prefix}{names[0]}={total} can't be split over {prefix}{names[1]}={count}{fit}"
+    )
+
+
+def _that_fits(names: list[str], total: int, count: int) -> str:
+    divisors = [one for one in range(1, total + 1) if total % one == 0]
+    close = min(divisors, key=lambda one: abs(one - count))
+    upper = (total // count + 1) * count
+    return f": {names[0]}={upper} or {names[1]}={close} would fit"
+
+
+def _reason(error: Exception) -> str:
+    """Return the innermost sentence of a strict dataclass' error."""
+    text = one_line(error)
+    match = re.search(r"(?:TypeError|ValueError): (.*)$", text)
+    return (match.group(1) if match else text).rstrip(".")

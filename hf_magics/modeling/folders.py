@@ -1,0 +1,89 @@
+"""A folder that is replaced whole, or stays as it was.
+
+The new folder is made beside the old one, under a name of ours. Then the old one is renamed aside,
+the new one takes its name, and the old one is removed. A process that dies between the two renames leaves
+the old folder aside: `restore` puts it back.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+
+def staging_for(target: Path) -> Path:
+    """Make the empty folder in which the new content is prepared, on the same file system.
+
+    What an earlier process left behind is put right first: an interrupted replacement is undone, and
+    unfinished staging is removed.
+    """
+    restore(target)
+    for left in (*target.parent.glob(f".{target.name}.hf-new-*"), _aside(target)):
+        shutil.rmtree(left, ignore_errors=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staging = target.parent / f".{target.name}.hf-new-{os.getpid()}"
+    staging.mkdir()
+    return staging
+
+
+def carry_over(target: Path, staging: Path, *, leave: Callable[[str], bool]) -> None:
+    """Bring every file of the old folder into the new one, except those that ``leave`` names.
+
+    Files are hard-linked, so that a large neighbour costs nothing and stays the same file; where
+    the file system has no links they are copied. Sub-folders come along whole.
+    """
+    if not target.is_dir():
+        return
+    for entry in target.iterdir():
+        new = staging / entry.name
+        if new.exists() or (not entry.is_dir() and leave(entry.name)):
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.copytree(entry, new, symlinks=True, copy_function=_link)
+        else:
+            _link(str(entry), str(new))
+    shutil.copystat(target, staging)
+
+
+def swap_in(staging: Path, target: Path) -> None:
+    """Give the prepared folder the target's name, in place of what was there."""
+    inside = _working_folder_under(target)
+    aside = _aside(target)
+    replaced = target.exists()
+    if replaced:
+        target.rename(aside)
+    try:
+        staging.rename(target)
+    except OSError:
+        if replaced:
+            aside.rename(target)
+        raise
+    if inside is not None:  # we stand in the folder that is about to go: step into the new one
+        os.chdir(inside)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def restore(target: Path) -> None:
+    """Put back a folder whose replacement was cut short between the two renames."""
+    aside = _aside(target)
+    if not target.exists() and aside.is_dir():
+        aside.rename(target)
+
+
+def _aside(target: Path) -> Path:
+    return target.parent / f".{target.name}.hf-old"
+
+
+def _link(source: str, destination: str) -> str:
+    try:
+        os.link(source, destination, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(source, destination, follow_symlinks=False)
+    return destination
+
+
+def _working_folder_under(target: Path) -> Path | None:
+    here = Path.cwd()
+    return here if here.is_relative_to(target.resolve()) else None

@@ -1,0 +1,86 @@
+"""The session at a glance."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import asdict
+from typing import Any
+
+from hf_magics.display.numbers import short_count, size
+from hf_magics.display.parts import Column, Note, Page, Table, Text
+from hf_magics.display.shown import Shown
+from hf_magics.modeling import placement
+from hf_magics.modeling.report import random_verdict
+from hf_magics.modeling.results import ModelFacts, ModelResult
+from hf_magics.modeling.store import Session
+from hf_magics.modeling.weights import weights_mark
+from hf_magics.specs import UseSpec
+
+_COLUMNS = (
+    Column("name"),
+    Column("class", mono=True),
+    Column("parameters", "right"),
+    Column("in memory", "right"),
+    Column("dtype", mono=True),
+    Column("device", mono=True),
+    Column("tokenizer", mono=True),
+    Column("from", mono=True),
+)
+
+
+class ModelsResult(Shown):
+    """The models of a session, the current one marked."""
+
+    def __init__(self, session: Session) -> None:
+        self._models = tuple(ModelFacts.of(session[name]) for name in session)
+        self._current = session.current_name
+        self._kept = session.kept.nbytes
+
+    def records(self) -> list[dict[str, Any]]:
+        """A row a model."""
+        return [asdict(one) | {"current": one.name == self._current} for one in self._models]
+
+    def page(self) -> Page:
+        """A row a model; what is random is noted."""
+        if not self._models:
+            return Page("models", (Text("No model is loaded: %hf_load SOURCE, or %hf_new TYPE."),))
+        rows = tuple(self._row(one) for one in self._models)
+        notes = tuple(
+            Note(f"{one.name}: {random_verdict(one.random)}") for one in self._models if one.random
+        )
+        total = size(sum(one.memory_bytes for one in self._models))
+        caption = f"{total} of weights; outputs kept for shown results: {size(self._kept)}"
+        return Page("models", (Table(_COLUMNS, rows, caption),), notes)
+
+    def _row(self, one: ModelFacts) -> tuple[str, ...]:
+        return (
+            f"{one.name} (current)" if one.name == self._current else one.name,
+            one.head,
+            short_count(one.parameters),
+            size(one.memory_bytes),
+            one.dtype,
+            one.device,
+            one.tokenizer.partition(",")[0] or "none",
+            one.source + (f" @ {one.commit[:12]}" if one.commit else ""),
+        )
+
+
+def use(spec: UseSpec, session: Session) -> ModelResult:
+    """Make a model the current one, and move or cast it where asked.
+
+    Raises:
+        SessionNameError: No such model.
+        OptionError: No such device or dtype.
+        FitError: The device has no room for it.
+    """
+    loaded = session.get(spec.name)
+    if spec.device or spec.dtype:
+        device = placement.resolve_device(spec.device) if spec.device else loaded.model.device
+        unchanged = weights_mark(loaded.model) == loaded.weights_mark
+        placement.move(loaded.model, device, placement.resolve_dtype(spec.dtype))
+        if unchanged:  # moving is no change of the weights: the same line finds it again
+            loaded.weights_mark = weights_mark(loaded.model)
+    session.use(loaded.name)
+    session.log.append(dataclasses.replace(spec, name=loaded.name))
+    notes = tuple(note for note in [placement.slow_dtype_note(loaded.model)] if note)
+    return ModelResult.of(loaded, notes=notes)

@@ -1,0 +1,170 @@
+"""Load: a source to a model with its tokenizer, and what the checkpoint had to say."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import Any
+
+from transformers import PreTrainedModel
+
+from hf_magics.errors import InputError, SessionNameError
+from hf_magics.modeling import checkpoints, placement, preprocessors
+from hf_magics.modeling.reading import Read, Reader
+from hf_magics.modeling.results import ModelResult
+from hf_magics.modeling.snippets import load_snippet
+from hf_magics.modeling.store import LoadedModel, Origin, Session
+from hf_magics.modeling.weights import weights_mark
+from hf_magics.settings import Settings
+from hf_magics.snippets import script
+from hf_magics.specs import LoadSpec
+
+
+def load(
+    spec: LoadSpec, session: Session, settings: Settings, *, tokenizer: Any = None
+) -> ModelResult:
+    """Load a checkpoint into the session and make it current.
+
+    The same spec again, with files and weights unchanged, gives the model that is there.
+
+    Args:
+        spec: What to load.
+        session: Where to.
+        settings: What the spec leaves open.
+        tokenizer: A tokenizer object in place of the checkpoint's own.
+
+    Raises:
+        HFMagicsError: The source, class, fields, tokenizer, device or name can't be had; the session
+            is as it was.
+    """
+    started = time.perf_counter()
+    spec = _with_defaults(spec, settings)
+    there = find_same(spec, session, tokenizer)
+    if there is not None:
+        session.use(there.name)
+        return ModelResult.of(there, seconds=time.perf_counter() - started, already=True)
+    name = session.choose_name(spec.name, _last_part(spec.source), replace=spec.replace)
+    read = Reader(spec, tokenizer).read()
+    loaded = LoadedModel(
+        name=name,
+        model=read.model,
+        tokenizer=read.tokenizer,
+        processor=read.processor,
+        origin=read.checkpoint.origin(),
+        spec=_resolved(spec, name, read),
+        asked=spec,
+        random=read.report.random_modules,
+        weights_mark=weights_mark(read.model),
+    )
+    loaded.code = script(load_snippet(loaded))
+    session.add(loaded)
+    session.log.append(loaded.spec)
+    return ModelResult.of(
+        loaded,
+        seconds=time.perf_counter() - started,
+        report=read.report,
+        notes=read.notes,
+    )
+
+
+def add(
+    model: Any,
+    tokenizer: Any,
+    name: str,
+    session: Session,
+    *,
+    variable: str = "",
+    replace: bool = False,
+) -> ModelResult:
+    """Put a model that is already in memory into the session, as it is.
+
+    Raises:
+        InputError: It is no transformers model.
+        TokenizerError: ``tokenizer`` is no tokenizer.
+        SessionNameError: The name is taken by another model.
+    """
+    if not isinstance(model, PreTrainedModel):
+        raise InputError(f"a transformers model is needed, not {type(model).__name__}")
+    preprocessors.check_tokenizer(tokenizer)
+    spec = LoadSpec(source="", name=name, variable=variable or name or "model", replace=replace)
+    held = next((one for one in map(session.get, session) if one.model is model), None)
+    if held is not None and held.tokenizer is tokenizer and name in {"", held.name}:
+        return ModelResult.of(session.use(held.name), already=True)
+    chosen = session.choose_name(name, variable or model.config.model_type, replace=replace)
+    loaded = LoadedModel(
+        name=chosen,
+        model=model,
+        tokenizer=tokenizer,
+        processor=None,
+        origin=Origin("notebook", spec.variable),
+        spec=dataclasses.replace(spec, name=chosen, head=type(model).__name__),
+        asked=spec,
+        weights_mark=weights_mark(model),
+    )
+    loaded.code = script(load_snippet(loaded))
+    session.add(loaded)
+    session.log.append(loaded.spec)
+    return ModelResult.of(loaded)
+
+
+def find_same(spec: LoadSpec, session: Session, tokenizer: Any = None) -> LoadedModel | None:
+    """Return the model that the same spec loaded before, where nothing changed since.
+
+    Raises:
+        SessionNameError: It is there under this name, and its weights or files have changed.
+    """
+    key = dataclasses.replace(spec, replace=False)
+    for loaded in map(session.get, session):
+        if not isinstance(loaded.asked, LoadSpec) or spec.replace:
+            continue
+        if dataclasses.replace(loaded.asked, replace=False) != key:
+            continue
+        changed = _what_changed(loaded, spec)
+        if not changed and tokenizer in {None, loaded.tokenizer}:
+            return loaded
+        if spec.name:
+            raise SessionNameError(
+                f"'{spec.name}' is loaded, and {changed or 'its tokenizer is another'}: --replace "
+                "loads it anew, -n NAME loads it beside"
+            )
+    return None
+
+
+def _with_defaults(spec: LoadSpec, settings: Settings) -> LoadSpec:
+    return dataclasses.replace(
+        spec,
+        device=spec.device or settings.device,
+        dtype=spec.dtype or settings.dtype,
+        attn=spec.attn or settings.attn,
+        offline=spec.offline or settings.offline,
+    )
+
+
+def _resolved(spec: LoadSpec, name: str, read: Read) -> LoadSpec:
+    return dataclasses.replace(
+        spec,
+        name=name,
+        source=read.checkpoint.location,
+        head=type(read.model).__name__,
+        revision=read.checkpoint.commit,
+        gguf=read.checkpoint.gguf,
+        dtype=placement.dtype_name(read.model.dtype),
+        device=str(read.model.device),
+        fields=read.fields,
+    )
+
+
+def _what_changed(loaded: LoadedModel, spec: LoadSpec) -> str:
+    if weights_mark(loaded.model) != loaded.weights_mark:
+        return "its weights have changed since (trained here?)"
+    if loaded.origin.kind in {"hub", "notebook"} or loaded.origin.commit:
+        return ""  # a commit does not change; a branch that moved is asked for with --replace
+    found = checkpoints.find(
+        spec.source, gguf=spec.gguf, subfolder=str(dict(spec.extra).get("subfolder", ""))
+    )
+    return "" if found.origin().mark == loaded.origin.mark else "its files have changed since"
+
+
+def _last_part(source: str) -> str:
+    last = source.rstrip("/\\").replace("\\", "/").rpartition("/")[2]
+    return last.removesuffix(".gguf")

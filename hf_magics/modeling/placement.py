@@ -1,0 +1,126 @@
+"""Where a model lives: device, dtype, and whether it fits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+
+from hf_magics.display.numbers import size
+from hf_magics.display.words import nearest, one_line
+from hf_magics.errors import FitError, OptionError
+
+_DTYPES = {
+    "fp32": "float32",
+    "float": "float32",
+    "fp16": "float16",
+    "half": "float16",
+    "bf16": "bfloat16",
+    "fp64": "float64",
+    "double": "float64",
+}
+_CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+_CGROUP_USED = Path("/sys/fs/cgroup/memory.current")
+
+
+def resolve_device(word: str) -> torch.device:
+    """Return the device for ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+
+    Raises:
+        OptionError: It is no device's name, or there is none of its kind here.
+    """
+    if word in {"", "auto"}:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(word)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = one_line(error).partition(". ")[0]
+        raise OptionError(
+            f"device '{word}' can't be used here: {reason}; try --device cpu"
+        ) from None
+    return device
+
+
+def resolve_dtype(word: str) -> torch.dtype | None:
+    """Return the dtype for ``float32``, ``bf16``, …; None for ``auto``.
+
+    Raises:
+        OptionError: It is no floating-point dtype.
+    """
+    if word in {"", "auto"}:
+        return None
+    found = getattr(torch, _DTYPES.get(word, word), None)
+    if not isinstance(found, torch.dtype) or not found.is_floating_point:
+        known = ["float32", "bfloat16", "float16", "float64", *_DTYPES]
+        raise OptionError(
+            f"no dtype '{word}'{nearest(word, known)}; there are float32, bfloat16, float16, float64"
+        )
+    return found
+
+
+def dtype_name(dtype: torch.dtype | None) -> str:
+    """Return ``float32`` for ``torch.float32``, ``auto`` for None."""
+    return str(dtype).removeprefix("torch.") if dtype is not None else "auto"
+
+
+def move(model: Any, device: torch.device, dtype: torch.dtype | None = None) -> None:
+    """Move and cast a model in place.
+
+    Raises:
+        FitError: The device has no room for it.
+    """
+    if model.device == device and dtype in {None, model.dtype}:
+        return
+    if model.device.type != device.type:
+        check_fit(weight_bytes(model), device, type(model).__name__)
+    try:
+        model.to(device=device, dtype=dtype or model.dtype)
+    except torch.OutOfMemoryError as error:
+        raise FitError(f"{device} has no room for it: {one_line(error)}") from error
+
+
+def slow_dtype_note(model: Any) -> str:
+    """Return a note where half precision runs on a CPU, which is often slower than float32."""
+    if model.device.type != "cpu" or model.dtype not in {torch.float16, torch.bfloat16}:
+        return ""
+    return (
+        f"the weights are {dtype_name(model.dtype)}, which most CPUs compute more slowly than "
+        "float32: --dtype float32 is faster here and takes twice the memory"
+    )
+
+
+def weight_bytes(model: Any) -> int:
+    """Return the bytes of all parameters and buffers, tied ones once."""
+    tensors = [*model.parameters(), *model.buffers()]
+    return sum({id(tensor): tensor.nbytes for tensor in tensors}.values())
+
+
+def check_fit(needed: int, device: torch.device, what: str) -> None:
+    """Refuse what needs more memory than there is.
+
+    Raises:
+        FitError: With the bytes that are needed and the bytes that are there.
+    """
+    there = available(device)
+    if needed > there:
+        raise FitError(
+            f"{what} needs {size(needed)} and {device.type} has {size(there)} free: "
+            "take a smaller one, --dtype bfloat16, or %hf_drop a model"
+        )
+
+
+def available(device: torch.device) -> int:
+    """Return the bytes that can still be taken on a device (a container's limit counts)."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return min(int(psutil.virtual_memory().available), _left_in_container())
+
+
+def _left_in_container() -> int:
+    try:
+        return int(_CGROUP_LIMIT.read_text()) - int(_CGROUP_USED.read_text())
+    except (OSError, ValueError):  # no such limit ("max" is no number)
+        return 2**63

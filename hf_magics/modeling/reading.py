@@ -1,0 +1,170 @@
+"""Read: a checkpoint to the objects that are in it, and what it had to say on the way."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import transformers
+from transformers import AutoConfig
+
+from hf_magics.display.words import nearest, one_line
+from hf_magics.errors import ConfigError, HFMagicsError, HubError, SourceError
+from hf_magics.modeling import architectures, checkpoints, fields, hub, placement, preprocessors
+from hf_magics.modeling.checkpoints import Checkpoint
+from hf_magics.modeling.report import Report
+from hf_magics.modeling.watching import Bar, watched
+from hf_magics.specs import Fields, LoadSpec
+
+
+@dataclass(frozen=True)
+class Read:
+    """What came out of a checkpoint."""
+
+    checkpoint: Checkpoint
+    model: Any
+    tokenizer: Any
+    processor: Any
+    report: Report
+    notes: tuple[str, ...]
+    fields: Fields
+
+
+class Reader:
+    """One pass from a spec to the objects; keeps the notes that come up on the way."""
+
+    def __init__(self, spec: LoadSpec, tokenizer: Any) -> None:
+        self.spec = spec
+        self.given_tokenizer = tokenizer
+        self.notes: list[str] = []
+
+    def read(self) -> Read:
+        spec = self.spec
+        device = placement.resolve_device(spec.device)
+        dtype = placement.resolve_dtype(spec.dtype)
+        with self._watched(f"looking for {spec.source}"):
+            found = checkpoints.find(
+                spec.source,
+                revision=spec.revision,
+                gguf=spec.gguf,
+                subfolder=str(dict(spec.extra).get("subfolder", "")),
+                offline=spec.offline,
+            )
+        self.notes += found.notes
+        config = self._config(found)
+        typed = fields.resolve(config, dict(spec.fields))
+        fields.assign(config, typed)
+        chosen, note = self._class(config)
+        self.notes.append(note)
+        tokenizer = self._tokenizer(found, config)
+        processor, note = preprocessors.load_processor(
+            found, config.model_type, trust_remote_code=spec.trust_remote_code
+        )
+        self.notes.append(note)
+        model, report = self._model(found, config, chosen, dtype)
+        if "device_map" not in dict(spec.extra):
+            placement.move(model, device)
+        self.notes += [placement.slow_dtype_note(model), preprocessors.size_note(tokenizer, model)]
+        notes = tuple(note for note in self.notes if note)
+        return Read(found, model, tokenizer, processor, report, notes, typed)
+
+    def _config(self, found: Checkpoint) -> Any:
+        with self._watched("reading the config"):
+            return read_config(found, trust_remote_code=self.spec.trust_remote_code)
+
+    def _class(self, config: Any) -> tuple[Any, str]:
+        spec = self.spec
+        if architectures.has_code_of_its_own(config) and not spec.head:
+            where = next(iter(config.auto_map.values()))
+            note = f"the class comes with the checkpoint ({where}): its code was run"
+            return transformers.AutoModel, note
+        return architectures.choose_class(config, task=spec.task, head=spec.head)
+
+    def _tokenizer(self, found: Checkpoint, config: Any) -> Any:
+        spec = self.spec
+        if self.given_tokenizer is not None:
+            preprocessors.check_tokenizer(self.given_tokenizer)
+            return self.given_tokenizer
+        with self._watched("loading the tokenizer"):
+            if spec.tokenizer:
+                tokenizer, note = preprocessors.find_tokenizer(
+                    spec.tokenizer, model_type=config.model_type, offline=spec.offline
+                )
+            else:
+                tokenizer, note = preprocessors.load_tokenizer(
+                    found, trust_remote_code=spec.trust_remote_code
+                )
+        self.notes.append(note)
+        return tokenizer
+
+    def _model(self, found: Checkpoint, config: Any, chosen: Any, dtype: Any) -> tuple[Any, Report]:
+        spec = self.spec
+        arguments = {**found.weight_arguments(), **dict(spec.extra)}
+        if spec.attn:
+            arguments["attn_implementation"] = spec.attn
+        if chosen is transformers.AutoModel:
+            arguments["trust_remote_code"] = spec.trust_remote_code
+        try:
+            with self._watched(f"loading {spec.source}") as meter:
+                model, info = chosen.from_pretrained(
+                    found.location,
+                    config=config,
+                    dtype=dtype or "auto",
+                    ignore_mismatched_sizes=True,  # the report says which, and that they are random
+                    output_loading_info=True,
+                    tqdm_class=functools.partial(Bar, meter=meter),
+                    **arguments,
+                )
+        except HFMagicsError:
+            raise
+        except Exception as error:
+            raise _weights_error(found, error) from error
+        return model, Report.of(model, info)
+
+    def _watched(self, label: str) -> Any:
+        return watched(label, notes=self.notes)
+
+
+def read_config(found: Checkpoint, *, trust_remote_code: bool = False) -> Any:
+    """Return the config of a checkpoint.
+
+    Raises:
+        SourceError: It can't be read, its type is unknown, or it comes with code that is not trusted.
+    """
+    try:
+        return AutoConfig.from_pretrained(
+            found.location, trust_remote_code=trust_remote_code, **found.arguments()
+        )
+    except Exception as error:
+        raise _config_error(found, error, trusted=trust_remote_code) from error
+
+
+def _config_error(found: Checkpoint, error: Exception, *, trusted: bool) -> HFMagicsError:
+    text = one_line(error)
+    if found.kind == "hub" and (answer := hub.cause_of(error)) is not None:
+        return HubError(hub.explain(answer, found.location, found.commit))
+    if "trust_remote_code" in text and not trusted:
+        return SourceError(
+            f"'{found.location}' comes with code of its own, which is not run unasked: read it, then "
+            "--trust-remote-code"
+        )
+    named = found.read_json("config.json").get("model_type")
+    if named and not architectures.is_model_type(str(named)):
+        known = nearest(str(named), architectures.model_types())
+        return SourceError(
+            f"'{found.location}' is of the type '{named}', which transformers "
+            f"{transformers.__version__} does not have{known}"
+        )
+    return SourceError(f"the config of '{found.location}' can't be read: {text}")
+
+
+def _weights_error(found: Checkpoint, error: Exception) -> HFMagicsError:
+    text = one_line(error)
+    if found.kind == "hub" and (answer := hub.cause_of(error)) is not None:
+        return HubError(hub.explain(answer, found.location, found.commit))
+    if isinstance(error, ImportError):
+        return SourceError(f"'{found.location}' needs a package that is not here: {text}")
+    if isinstance(error, TypeError) and "unexpected keyword" in text:
+        return ConfigError(f"from_pretrained does not take what --set gave: {text}")
+    return SourceError(f"'{found.location}' can't be loaded: {text}")

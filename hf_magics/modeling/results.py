@@ -1,0 +1,192 @@
+"""What load, new and use show: a model, where it came from, and what to know about it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from hf_magics.display.numbers import count, seconds, short_count, size
+from hf_magics.display.parts import Note, Page, Part, facts
+from hf_magics.display.shown import Shown
+from hf_magics.modeling import store
+from hf_magics.modeling.limits import limit_words
+from hf_magics.modeling.placement import dtype_name, weight_bytes
+from hf_magics.modeling.report import Report, random_verdict
+from hf_magics.modeling.store import LoadedModel
+from hf_magics.modeling.weights import parameter_count
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """A model in numbers and strings; bytes in memory and on disk."""
+
+    name: str
+    head: str
+    parameters: int
+    memory_bytes: int
+    disk_bytes: int
+    dtype: str
+    device: str
+    attention: str
+    tokenizer: str
+    processor: str
+    kind: str
+    source: str
+    commit: str
+    random: tuple[str, ...]
+    training: bool
+
+    @classmethod
+    def of(cls, loaded: LoadedModel) -> ModelFacts:
+        """Read them off the model as it is now."""
+        model, origin = loaded.model, loaded.origin
+        return cls(
+            name=loaded.name,
+            head=type(model).__name__,
+            parameters=parameter_count(model),
+            memory_bytes=weight_bytes(model),
+            disk_bytes=origin.disk_bytes,
+            dtype=dtype_name(model.dtype),
+            device=str(model.device),
+            attention=str(getattr(model.config, "_attn_implementation", None) or ""),
+            tokenizer=_tokenizer_words(loaded),
+            processor=type(loaded.processor).__name__ if loaded.processor is not None else "",
+            kind=origin.kind,
+            source=origin.where,
+            commit=origin.commit,
+            random=loaded.random,
+            training=bool(model.training),
+        )
+
+
+_ORIGINS = {
+    "hub": "hub: ",
+    "folder": "folder ",
+    "gguf": "GGUF file ",
+    "config": "made from the config of the type ",
+    "notebook": "the notebook's variable ",
+}
+
+
+class ModelResult(Shown):
+    """A model of the session: ``.model``, ``.tokenizer`` and ``.config`` are transformers' own."""
+
+    def __init__(
+        self,
+        number: int,
+        facts_: ModelFacts,
+        *,
+        time_s: float = math.nan,
+        report: Report | None = None,
+        notes: tuple[Note, ...] = (),
+        code: str = "",
+    ) -> None:
+        self._number = number
+        self._facts = facts_
+        self._time_s = time_s
+        self._report = report
+        self._notes = notes
+        self.code = code
+
+    @classmethod
+    def of(
+        cls,
+        loaded: LoadedModel,
+        *,
+        seconds: float = math.nan,
+        report: Report | None = None,
+        notes: tuple[str, ...] = (),
+        already: bool = False,
+    ) -> ModelResult:
+        """Describe a model of the session.
+
+        Args:
+            loaded: The model.
+            seconds: How long it took to get.
+            report: The checkpoint's loading report.
+            notes: Sentences to put on top, each a warning.
+            already: Whether it was there before the line was run.
+        """
+        said = [report.verdict()] if report else []
+        if not report and loaded.random:
+            said = [Note(random_verdict(loaded.random))]
+        if already:
+            said.insert(
+                0, Note("this is the model that is already loaded: nothing has changed", "info")
+            )
+        if loaded.model.training:
+            said.append(Note(_TRAINING))
+        said += [Note(note) for note in notes]
+        return cls(
+            loaded.number,
+            ModelFacts.of(loaded),
+            time_s=seconds,
+            report=report,
+            notes=tuple(said),
+            code=loaded.code,
+        )
+
+    @property
+    def name(self) -> str:
+        """Its name in the session."""
+        return self._facts.name
+
+    @property
+    def model(self) -> Any:
+        """The transformers model; an error where it was dropped since."""
+        return store.session.by_number(self._number).model
+
+    @property
+    def tokenizer(self) -> Any:
+        """The transformers tokenizer, None where it has none."""
+        return store.session.by_number(self._number).tokenizer
+
+    @property
+    def config(self) -> Any:
+        """The model's config."""
+        return self.model.config
+
+    @property
+    def report(self) -> Report:
+        """What the checkpoint had to say; empty for a model that came from none."""
+        return self._report or Report()
+
+    def records(self) -> list[dict[str, Any]]:
+        """One row: everything the page says of the model."""
+        return [asdict(self._facts) | {"seconds": self._time_s}]
+
+    def page(self) -> Page:
+        """Its facts, then the loading report."""
+        one = self._facts
+        table = facts(
+            {
+                "class": one.head,
+                "parameters": f"{count(one.parameters)} ({short_count(one.parameters)})",
+                "in memory": size(one.memory_bytes),
+                "on disk": size(one.disk_bytes) if one.disk_bytes else "",
+                "dtype": one.dtype,
+                "device": one.device,
+                "attention": one.attention,
+                "tokenizer": one.tokenizer or "none",
+                "processor": one.processor,
+                "from": _ORIGINS[one.kind] + one.source,
+                "revision": one.commit,
+                "took": "" if math.isnan(self._time_s) else seconds(self._time_s),
+            }
+        )
+        parts: list[Part] = [table]
+        listed = self._report.table() if self._report else None
+        if listed is not None:
+            parts.append(listed)
+        return Page(f"{one.name} · {one.head}", tuple(parts), self._notes)
+
+
+_TRAINING = "the model is in train mode: dropout makes its outputs random; .model.eval() puts it in eval mode"
+
+
+def _tokenizer_words(loaded: LoadedModel) -> str:
+    tokenizer = loaded.tokenizer
+    if tokenizer is None:
+        return ""
+    return f"{type(tokenizer).__name__}, {len(tokenizer):,} entries, {limit_words(loaded)}"

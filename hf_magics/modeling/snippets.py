@@ -1,0 +1,144 @@
+"""Plain transformers code for what this wing does: load, make, save."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hf_magics.modeling.store import LoadedModel
+from hf_magics.snippets import Name, Snippet, call
+from hf_magics.specs import Fields, LoadSpec, NewSpec, SaveSpec
+
+
+def model_snippet(loaded: LoadedModel) -> Snippet:
+    """Return the code by which a model of the session came to be."""
+    if isinstance(loaded.spec, NewSpec):
+        return new_snippet(loaded)
+    return load_snippet(loaded)
+
+
+def load_snippet(loaded: LoadedModel) -> Snippet:
+    """Return ``from_pretrained`` for the model and what goes with it."""
+    spec = loaded.spec
+    assert isinstance(spec, LoadSpec)
+    if loaded.origin.kind == "notebook":
+        return Snippet(
+            (), (f"model = {spec.variable}  # a model made in the notebook", "model.eval()")
+        )
+    where = {"revision": spec.revision, "gguf_file": spec.gguf}
+    hub = {name: value for name, value in where.items() if value}
+    extra = dict(spec.extra)
+    if "subfolder" in extra:
+        hub["subfolder"] = extra["subfolder"]
+    plain = {name: value for name, value in spec.fields if "." not in name}
+    nested = {name: value for name, value in spec.fields if "." in name}
+    arguments: dict[str, Any] = {**hub, **extra, **plain, "dtype": Name(f"torch.{spec.dtype}")}
+    if plain or nested:
+        arguments["ignore_mismatched_sizes"] = True
+    if spec.attn:
+        arguments["attn_implementation"] = spec.attn
+    if spec.trust_remote_code:
+        arguments["trust_remote_code"] = True
+    lines = []
+    imports = ["import torch", _import(type(loaded.model))]
+    if nested:
+        imports.append("from transformers import AutoConfig")
+        lines.append(f"config = {call('AutoConfig.from_pretrained', spec.source, **hub)}")
+        lines += [f"config.{name} = {value!r}" for name, value in nested.items()]
+        arguments["config"] = Name("config")
+    head = "AutoModel" if spec.trust_remote_code else type(loaded.model).__name__
+    if head == "AutoModel":
+        imports[1] = "from transformers import AutoModel"
+    lines.append(f"model = {call(f'{head}.from_pretrained', spec.source, **arguments)}")
+    lines += _placed(spec.device)
+    return _with_companions(loaded, imports, lines, hub)
+
+
+def new_snippet(loaded: LoadedModel) -> Snippet:
+    """Return config, seed and model class."""
+    spec = loaded.spec
+    assert isinstance(spec, NewSpec)
+    config, head = type(loaded.config), type(loaded.model)
+    imports = ["import torch", _import(config), _import(head)]
+    lines = [f"config = {call(config.__name__, **_nested(spec.fields))}"]
+    if spec.seed is not None:
+        lines.append(f"torch.manual_seed({spec.seed})")
+    if spec.dtype == "float32":
+        lines.append(f"model = {head.__name__}(config)")
+    else:
+        lines.append(f"model = {head.__name__}(config).to(torch.{spec.dtype})")
+    lines.append("model.eval()")
+    lines += _placed(spec.device)
+    return _with_companions(loaded, imports, lines, {})
+
+
+def save_snippet(loaded: LoadedModel, spec: SaveSpec) -> Snippet:
+    """Return ``save_pretrained`` for the model and what goes with it."""
+    shards = {"max_shard_size": spec.max_shard_size} if spec.max_shard_size else {}
+    lines = []
+    if loaded.origin.kind == "gguf":
+        lines += ["model.hf_quantizer = None", "del model.config.quantization_config"]
+    lines.append(call("model.save_pretrained", spec.path, **shards))
+    lines += [
+        call(f"{name}.save_pretrained", spec.path)
+        for name, held in (("tokenizer", loaded.tokenizer), ("processor", loaded.processor))
+        if held is not None
+    ]
+    return Snippet((), tuple(lines))
+
+
+def _with_companions(
+    loaded: LoadedModel, imports: list[str], lines: list[str], hub: dict[str, Any]
+) -> Snippet:
+    spec = loaded.spec
+    if loaded.tokenizer is not None:
+        where, arguments = (spec.tokenizer, {}) if spec.tokenizer else (_source(spec), hub)
+        more, line = _tokenizer_line(loaded, where, arguments)
+        imports += more
+        lines.append(line)
+    if loaded.processor is not None:
+        auto = type(loaded.processor).__name__
+        imports.append(_import(type(loaded.processor)))
+        lines.append(f"processor = {call(f'{auto}.from_pretrained', _source(spec), **hub)}")
+    if not any("torch." in line for line in lines):
+        imports.remove("import torch")
+    return Snippet(tuple(imports), tuple(lines))
+
+
+def _tokenizer_line(
+    loaded: LoadedModel, where: str, arguments: dict[str, Any]
+) -> tuple[list[str], str]:
+    if not where or loaded.tokenizer_variable:
+        return [], f"tokenizer = {loaded.tokenizer_variable or 'tokenizer'}  # made in the notebook"
+    if where.endswith(".txt"):
+        owner = type(loaded.tokenizer)
+        cased = {} if getattr(loaded.tokenizer, "do_lower_case", True) else {"do_lower_case": False}
+        return [_import(owner)], f"tokenizer = {call(owner.__name__, vocab=where, **cased)}"
+    if where.endswith("tokenizer.json"):
+        made = call("PreTrainedTokenizerFast", tokenizer_file=where)
+        return ["from transformers import PreTrainedTokenizerFast"], f"tokenizer = {made}"
+    made = call("AutoTokenizer.from_pretrained", where, **arguments)
+    return ["from transformers import AutoTokenizer"], f"tokenizer = {made}"
+
+
+def _source(spec: LoadSpec | NewSpec) -> str:
+    return spec.source if isinstance(spec, LoadSpec) else ""
+
+
+def _placed(device: str) -> list[str]:
+    return [] if device == "cpu" else [f'model.to("{device}")']
+
+
+def _nested(fields: Fields) -> dict[str, Any]:
+    """Return keyword arguments: dotted names become dictionaries."""
+    arguments: dict[str, Any] = {}
+    for name, value in fields:
+        owner, dot, rest = name.partition(".")
+        if dot:
+            arguments.setdefault(owner, {}).update(_nested(((rest, value),)))
+        else:
+            arguments[owner] = value
+    return arguments
+
+
+def _import(owner: type[Any]) -> str:
+    return f"from transformers import {owner.__name__}"

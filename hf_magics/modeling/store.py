@@ -1,0 +1,228 @@
+"""The session: the models by name, the current one, what was done, and what is kept.
+
+Imports neither torch nor transformers, so that the magics can ask it for names at any time.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from hf_magics.display.words import nearest, sentence_list
+from hf_magics.errors import EvictedError, SessionNameError
+from hf_magics.specs import LoadSpec, NewSpec
+
+_NAME = re.compile(r"[^\W\d][\w.-]*")
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a model came from.
+
+    ``kind`` is hub, folder, gguf, config or notebook; ``where`` is the id, path, type or variable;
+    ``commit`` is the hub's commit hash; ``mark`` changes when the files change.
+    """
+
+    kind: str
+    where: str
+    commit: str = ""
+    disk_bytes: int = 0
+    mark: tuple[Any, ...] = ()
+
+
+@dataclass(eq=False)
+class LoadedModel:
+    """A model of the session, with what belongs to it.
+
+    ``model`` and ``tokenizer`` are the ordinary transformers objects; ``tokenizer_variable`` is the
+    notebook's name of a tokenizer that was given as an object. ``random`` names the modules
+    whose weights did not come from a checkpoint; ``asked`` is the spec as it was asked, so that
+    the same line can be known again; ``weights_mark`` changes when the weights change.
+    """
+
+    name: str
+    model: Any
+    tokenizer: Any
+    processor: Any
+    origin: Origin
+    spec: LoadSpec | NewSpec
+    asked: LoadSpec | NewSpec
+    random: tuple[str, ...] = ()
+    weights_mark: tuple[Any, ...] = ()
+    tokenizer_variable: str = ""
+    code: str = ""
+    number: int = field(default_factory=lambda: next(_numbers))
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def config(self) -> Any:
+        """The model's config."""
+        return self.model.config
+
+
+class Kept:
+    """Output tensors of shown results: the newest, within a budget of bytes."""
+
+    def __init__(self) -> None:
+        self._entries: dict[int, tuple[Any, int]] = {}
+
+    def put(self, outputs: Any, nbytes: int, budget: int) -> int:
+        """Keep these outputs and let go of the oldest that no longer fit; return a ticket."""
+        ticket = next(_numbers)
+        self._entries[ticket] = (outputs, nbytes)
+        while self._entries and self.nbytes > budget:
+            del self._entries[next(iter(self._entries))]
+        return ticket
+
+    def get(self, ticket: int) -> Any:
+        """Return the outputs.
+
+        Raises:
+            EvictedError: They were let go.
+        """
+        if ticket not in self._entries:
+            raise EvictedError(
+                "the tensors of this result were let go to stay within "
+                "%config HFMagics.outputs_bytes: run it again with -o NAME to keep them"
+            )
+        return self._entries[ticket][0]
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes that are kept now."""
+        return sum(size for _, size in self._entries.values())
+
+    def clear(self) -> None:
+        """Let go of everything."""
+        self._entries.clear()
+
+
+class Session:
+    """The store: ``session["bert"].model``, ``"bert" in session``, ``session.current``.
+
+    ``log`` holds the resolved spec of every verb that was run, in order.
+    """
+
+    def __init__(self) -> None:
+        self._models: dict[str, LoadedModel] = {}
+        self._current = ""
+        self.log: list[Any] = []
+        self.kept = Kept()
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._models
+
+    def __getitem__(self, name: str) -> LoadedModel:
+        if name not in self._models:
+            raise SessionNameError(
+                f"no model named '{name}'; {self._loaded()}{nearest(name, self._models)}"
+            )
+        return self._models[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._models)
+
+    def __len__(self) -> int:
+        return len(self._models)
+
+    def __repr__(self) -> str:
+        return f"<hf_magics session: {sentence_list(self._models)}>"
+
+    @property
+    def current(self) -> LoadedModel:
+        """The model that a verb without a name means.
+
+        Raises:
+            SessionNameError: There is none yet.
+        """
+        if not self._current:
+            raise SessionNameError(
+                "no model is loaded: %hf_load SOURCE loads one, %hf_new TYPE makes one"
+            )
+        return self._models[self._current]
+
+    @property
+    def current_name(self) -> str:
+        """The current model's name, ``""`` where there is none."""
+        return self._current
+
+    def get(self, name: str = "") -> LoadedModel:
+        """Return the model of that name, the current one where there is no name."""
+        if name:
+            return self[name]
+        return self.current
+
+    def by_number(self, number: int) -> LoadedModel:
+        """Return the model that a result was made from.
+
+        Raises:
+            SessionNameError: It was dropped or replaced since.
+        """
+        for loaded in self._models.values():
+            if loaded.number == number:
+                return loaded
+        raise SessionNameError("the model of this result was dropped or replaced since")
+
+    def add(self, loaded: LoadedModel) -> None:
+        """Put a model in under its name, in place of one that has it, and make it current."""
+        self._models[loaded.name] = loaded
+        self._current = loaded.name
+
+    def use(self, name: str) -> LoadedModel:
+        """Make the model of that name the current one."""
+        loaded = self.get(name)
+        self._current = loaded.name
+        return loaded
+
+    def remove(self, name: str) -> LoadedModel:
+        """Take a model out; the one that was put in last is current then."""
+        loaded = self[name]
+        del self._models[name]
+        if self._current == name:
+            self._current = next(reversed(self._models), "")
+        return loaded
+
+    def choose_name(self, wanted: str, fallback: str, *, replace: bool) -> str:
+        """Return a name that is free, or that may be replaced.
+
+        Args:
+            wanted: What the user asked for, ``""`` where nothing.
+            fallback: What it is called otherwise, numbered if it is taken.
+            replace: Whether ``wanted`` may be the name of a model that exists.
+
+        Raises:
+            SessionNameError: ``wanted`` is no name, or taken and not to be replaced.
+        """
+        if not wanted:
+            return self._free(re.sub(r"[^\w.-]+", "-", fallback).strip("-.") or "model", replace)
+        if not _NAME.fullmatch(wanted):
+            raise SessionNameError(
+                f"'{wanted}' can't be a name: letters, digits, '_', '-' and '.', "
+                "beginning with a letter"
+            )
+        if wanted in self and not replace:
+            raise SessionNameError(
+                f"'{wanted}' is loaded already, from something else or with other options: "
+                "--replace puts this in its place, -n NAME gives it another name"
+            )
+        return wanted
+
+    def _free(self, base: str, replace: bool) -> str:
+        base = base if _NAME.fullmatch(base) else f"model-{base}"
+        if replace or base not in self:
+            return base
+        return next(
+            name for number in itertools.count(2) if (name := f"{base}-{number}") not in self
+        )
+
+    def _loaded(self) -> str:
+        return f"loaded: {sentence_list(self._models)}" if self._models else "nothing is loaded"
+
+
+session = Session()
+"""The one session of this process; the magics and the verbs share it."""

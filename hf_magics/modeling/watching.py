@@ -1,0 +1,110 @@
+"""Watch transformers work: its bars become our one line of progress, its warnings our notes."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from huggingface_hub import utils as hub_utils
+from transformers.utils import logging as transformers_logging
+
+from hf_magics.display.progress import Meter, progress
+from hf_magics.display.words import one_line
+
+_SHOWN_BY_US = ("LOAD REPORT",)
+
+
+@contextlib.contextmanager
+def watched(label: str, *, notes: list[str]) -> Iterator[Meter]:
+    """Run the block with transformers' bars and warnings turned into ours.
+
+    Yields the meter; ``functools.partial(Bar, meter=meter)`` is a ``tqdm_class`` that feeds it.
+
+    Args:
+        label: What is being done, for the line of progress.
+        notes: Where each warning that transformers logs goes, once.
+    """
+    with progress(label) as meter, _bars_into(meter), _warnings_into(notes):
+        yield meter
+
+
+class Bar:
+    """What transformers and the hub take for a tqdm bar: it counts, and shows nothing itself.
+
+    No subclass of tqdm: those of the hub stop counting where its bars are disabled.
+    """
+
+    def __init__(self, iterable: Any = None, *_: Any, meter: Meter, **options: Any) -> None:
+        self._meter = meter
+        self._iterable = iterable
+        self.total = options.get("total") or _length(iterable)
+        self.n = options.get("initial") or 0
+        self.unit = options.get("unit") or ""
+        self.desc = str(options.get("desc") or "")
+
+    def __iter__(self) -> Iterator[Any]:
+        for item in self._iterable:
+            yield item
+            self.update(1)
+
+    def __enter__(self) -> Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave nothing behind: the line is the meter's."""
+
+    def update(self, amount: float | None = 1) -> None:
+        """Count, and tell the meter; one of the two byte bars of a sharded download is enough."""
+        self.n += amount or 0
+        if not self.desc.startswith("Reconstructing"):
+            what = "downloading" if self.unit == "B" else self.desc.lower()
+            self._meter.advance(self.n, self.total, self.unit, what)
+
+    def close(self) -> None:
+        """Do nothing: the line is the meter's."""
+
+    def _ignored(self, *_: object, **__: object) -> None:
+        """Do nothing for what else a bar can do."""
+
+    refresh = set_description = set_description_str = set_postfix = set_postfix_str = _ignored
+
+
+@contextlib.contextmanager
+def _bars_into(meter: Meter) -> Iterator[None]:
+    def make(_: Any, arguments: tuple[Any, ...], options: dict[str, Any]) -> Bar:
+        return Bar(*arguments, meter=meter, **options)
+
+    before = transformers_logging.set_tqdm_hook(make)
+    try:
+        with hub_utils.disable_progress_bars():
+            yield
+    finally:
+        transformers_logging.set_tqdm_hook(before)
+
+
+class _Collector(logging.Handler):
+    def __init__(self, notes: list[str]) -> None:
+        super().__init__(logging.WARNING)
+        self._notes = notes
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = one_line(record.getMessage())
+        if text not in self._notes and not any(mark in text for mark in _SHOWN_BY_US):
+            self._notes.append(text)
+
+
+@contextlib.contextmanager
+def _warnings_into(notes: list[str]) -> Iterator[None]:
+    logger = logging.getLogger("transformers")
+    transformers_logging.get_verbosity()  # makes transformers set up its handlers, once
+    handlers, logger.handlers = logger.handlers, [_Collector(notes)]
+    try:
+        yield
+    finally:
+        logger.handlers = handlers
+
+
+def _length(iterable: Any) -> int | None:
+    return len(iterable) if hasattr(iterable, "__len__") else None

@@ -1,0 +1,37 @@
+"""The weights of a model: how many, how large, and whether they changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+_SAMPLE = 512
+
+
+def parameter_count(model: Any) -> int:
+    """Return the number of parameters, tied ones once."""
+    return sum({id(one): one.numel() for one in model.parameters()}.values())
+
+
+def weights_mark(model: Any) -> tuple[Any, ...]:
+    """Return a value that changes when the weights do.
+
+    For each tensor: torch's own count of in-place changes, which an optimiser raises, where it
+    lies, and the sum of up to 512 elements spread over it, for changes through ``.data``, which torch
+    does not count. A change of single elements through ``.data`` can go unseen.
+    """
+    return tuple(_tensor_mark(tensor) for tensor in (*model.parameters(), *model.buffers()))
+
+
+def _tensor_mark(tensor: torch.Tensor) -> tuple[Any, ...]:
+    place = (str(tensor.device), str(tensor.dtype), tuple(tensor.shape))
+    if tensor.is_meta or tensor.is_inference():
+        return place
+    return (*place, tensor._version, tensor.data_ptr(), _sample_sum(tensor))  # noqa: SLF001
+
+
+def _sample_sum(tensor: torch.Tensor) -> str:
+    flat = tensor.detach().reshape(-1) if tensor.is_contiguous() else tensor.detach().flatten()
+    step = max(1, flat.numel() // _SAMPLE)
+    return repr(flat[::step].double().sum().item())  # a string, so that NaN equals NaN

@@ -1,0 +1,124 @@
+"""What was asked, as frozen values: one spec a verb.
+
+A verb resolves its spec (the class that was chosen, the commit that a hub id stands for) and
+appends that to ``session.log``; plain code is written from it. A spec holds numbers and strings, never
+a model or a tensor.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+Fields = tuple[tuple[str, Any], ...]
+"""Config fields or keyword arguments with their values, in the order they were given."""
+
+TokenIds = tuple[tuple[int, ...], ...]
+"""A list of token IDs a line."""
+
+
+@dataclass(frozen=True)
+class LoadSpec:
+    """A pretrained model.
+
+    ``source`` is a hub id, a folder or a ``.gguf`` file; ``variable`` is the Python name that the
+    model came from instead. ``head`` is the class as the user gave it, or, once resolved, the class that
+    was used; ``extra`` are keyword arguments of ``from_pretrained``.
+    """
+
+    source: str
+    name: str = ""
+    task: str = ""
+    head: str = ""
+    tokenizer: str = ""
+    revision: str = ""
+    gguf: str = ""
+    dtype: str = ""
+    device: str = ""
+    attn: str = ""
+    fields: Fields = ()
+    extra: Fields = ()
+    trust_remote_code: bool = False
+    offline: bool = False
+    replace: bool = False
+    variable: str = ""
+
+
+@dataclass(frozen=True)
+class NewSpec:
+    """A model made from a config; ``model_type`` is transformers' name, such as ``bert``."""
+
+    model_type: str
+    name: str = ""
+    task: str = ""
+    head: str = ""
+    tokenizer: str = ""
+    dtype: str = ""
+    device: str = ""
+    fields: Fields = ()
+    seed: int | None = None
+    replace: bool = False
+
+
+@dataclass(frozen=True)
+class ConfigSpec:
+    """A config to look at: a session name, a source or a model type; ``versus`` is another."""
+
+    target: str
+    versus: str = ""
+    everything: bool = False
+
+
+@dataclass(frozen=True)
+class TokensSpec:
+    """Texts to tokenise, or ``ids`` to decode, with one tokenizer or several."""
+
+    names: tuple[str, ...]
+    texts: tuple[str, ...] = ()
+    ids: TokenIds = ()
+    max_length: int | None = None
+    padding: str = ""
+    special: bool = True
+    variable: str = ""
+
+
+@dataclass(frozen=True)
+class InferSpec:
+    """Inputs to run through a model: ``texts``, ``ids``, or the tensors of ``variable``.
+
+    ``extra`` are keyword arguments of the model's ``forward``.
+    """
+
+    name: str
+    texts: tuple[str, ...] = ()
+    ids: TokenIds = ()
+    task: str = ""
+    max_length: int | None = None
+    extra: Fields = ()
+    variable: str = ""
+
+
+@dataclass(frozen=True)
+class SaveSpec:
+    """A model to write to the folder ``path``."""
+
+    name: str
+    path: str
+    overwrite: bool = False
+    max_shard_size: str = ""
+
+
+@dataclass(frozen=True)
+class UseSpec:
+    """A model to make the current one, and to move or cast where asked."""
+
+    name: str
+    device: str = ""
+    dtype: str = ""
+
+
+@dataclass(frozen=True)
+class DropSpec:
+    """Models to let go."""
+
+    names: tuple[str, ...]
