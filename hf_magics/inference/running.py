@@ -43,9 +43,9 @@ def run(
 def _forward(model: Any, arguments: dict[str, Any]) -> tuple[Any, str]:
     try:
         return model(**arguments), ""
-    except ValueError as error:
+    except ValueError:
         started = _decoder_start(model, arguments)
-        if started is None or "decoder_input" not in str(error):
+        if started is None:
             raise
         note = (
             "the decoder was started with its start token: outputs of the decoder are for that one"
@@ -54,7 +54,10 @@ def _forward(model: Any, arguments: dict[str, Any]) -> tuple[Any, str]:
 
 
 def _decoder_start(model: Any, arguments: dict[str, Any]) -> torch.Tensor | None:
-    """Return one start token a line, None where the model has none."""
+    """Return one start token a line for an encoder-decoder that was given none, else None."""
+    given = any(name.startswith("decoder_") for name in arguments)
+    if not model.config.is_encoder_decoder or given:
+        return None
     generation = getattr(model, "generation_config", None)
     start = getattr(model.config, "decoder_start_token_id", None)
     if start is None:

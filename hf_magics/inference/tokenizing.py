@@ -13,6 +13,7 @@ from hf_magics.display.words import sentence_list
 from hf_magics.errors import InputError, TokenizerError
 from hf_magics.modeling.limits import position_limit, token_limit
 from hf_magics.modeling.store import LoadedModel
+from hf_magics.modeling.weights import embedding_rows
 from hf_magics.specs import TokenIds
 
 
@@ -159,9 +160,8 @@ def check_ids(ids: TokenIds, size: int) -> None:
 
 def vocabulary_size(loaded: LoadedModel) -> int:
     """Return the number of rows of the model's embedding, else the tokenizer's entries."""
-    embedding = loaded.model.get_input_embeddings()
-    rows = getattr(embedding, "num_embeddings", None)
-    return int(rows if rows is not None else len(need_tokenizer(loaded)))
+    rows = embedding_rows(loaded.model)
+    return rows if rows is not None else len(need_tokenizer(loaded))
 
 
 @contextlib.contextmanager

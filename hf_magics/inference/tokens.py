@@ -8,7 +8,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from hf_magics.display.numbers import plural
-from hf_magics.display.parts import Cell, Code, Column, Marked, Note, Page, Part, Span, Table, facts
+from hf_magics.display.parts import (
+    Cell,
+    Code,
+    Column,
+    Marked,
+    Note,
+    Page,
+    Part,
+    Span,
+    Table,
+    Text,
+    facts,
+)
 from hf_magics.display.shown import Shown
 from hf_magics.errors import InputError
 from hf_magics.inference.snippets import tokens_snippet
@@ -134,7 +146,8 @@ class TokensResult(Shown):
             _COLUMNS, tuple(_row(place, one) for place, one in enumerate(shown)), caption, left_out
         )
         ids = Code(str([token.id for token in line.tokens]), "python")
-        return [*marked(line), table, ids]
+        texts = marked(line) or [Text(part) for part in line.parts]
+        return [*texts, table, ids]
 
 
 class ComparedTokens(Shown):

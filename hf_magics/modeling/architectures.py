@@ -36,11 +36,13 @@ def config_class(model_type: str) -> type[Any]:
     return chosen
 
 
-def choose_class(config: Any, *, task: str = "", head: str = "") -> tuple[type[Any], str]:
+def choose_class(
+    config: Any, *, task: str = "", head: str = "", default: str = "AutoModel"
+) -> tuple[type[Any], str]:
     """Return the model class, and a note where it is not the one that was expected.
 
     The order is: the class ``head``, the class for ``task``, the first of the config's
-    ``architectures`` that transformers has, the base class.
+    ``architectures`` that transformers has, the base class (or that of the Auto class ``default``).
 
     Raises:
         HeadError: No such class or task, or the architecture does not have it.
@@ -49,7 +51,7 @@ def choose_class(config: Any, *, task: str = "", head: str = "") -> tuple[type[A
         return _named(config, head), ""
     if task:
         return _for_task(config, task), ""
-    return _from_architectures(config)
+    return _from_architectures(config, default)
 
 
 def tasks_of(config: Any) -> list[str]:
@@ -102,13 +104,13 @@ def _for_task(config: Any, task: str) -> type[Any]:
     return chosen
 
 
-def _from_architectures(config: Any) -> tuple[type[Any], str]:
+def _from_architectures(config: Any, default: str) -> tuple[type[Any], str]:
     named = list(getattr(config, "architectures", None) or [])
     for name in named:
         chosen = getattr(transformers, name, None)
         if isinstance(chosen, type) and isinstance(config, getattr(chosen, "config_class", ())):
             return chosen, ""
-    base = _base(config)
+    base = _base(config, default)
     if not named:
         return base, ""
     return base, (
@@ -117,8 +119,8 @@ def _from_architectures(config: Any) -> tuple[type[Any], str]:
     )
 
 
-def _base(config: Any) -> type[Any]:
-    for auto in ("AutoModel", "AutoModelForPreTraining", "AutoModelForCausalLM"):
+def _base(config: Any, default: str) -> type[Any]:
+    for auto in (default, "AutoModel", "AutoModelForPreTraining", "AutoModelForCausalLM"):
         chosen = _mapped(auto, config)
         if chosen is not None:
             return chosen

@@ -158,13 +158,17 @@ _ABSENT = _Absent()
 
 
 def _flat(config: Any, prefix: str = "") -> dict[str, Any]:
-    """Return the config's fields, those of sub-configs under dotted names."""
+    """Return the config's fields, those of sub-configs under dotted names.
+
+    A field has its standard name where it has one: GPT-2's ``n_embd`` is a ``hidden_size``.
+    """
     found: dict[str, Any] = {}
     parts = type(config).sub_configs
+    standard = {own: name for name, own in type(config).attribute_map.items()}
     for name, value in config.to_dict().items():
         if name in _BOOKKEEPING or name in parts:
             continue
-        found[prefix + name] = value
+        found[prefix + standard.get(name, name)] = value
     for name in parts:
         part = getattr(config, name, None)
         if part is not None:

@@ -53,7 +53,8 @@ def new(
     notes: list[str] = []
     device = placement.resolve_device(asked.device)
     dtype = placement.resolve_dtype(spec.dtype) or torch.float32
-    config, typed = make_config(spec.model_type, spec.fields)
+    with watched(f"making the config of a {spec.model_type}", notes=notes):
+        config, typed = make_config(spec.model_type, spec.fields)
     chosen, _ = architectures.choose_class(config, task=spec.task, head=spec.head)
     on_meta = build_on_meta(chosen, config, dtype)
     placement.check_fit(

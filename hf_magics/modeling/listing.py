@@ -7,10 +7,10 @@ from dataclasses import asdict
 from typing import Any
 
 from hf_magics.display.numbers import short_count, size
-from hf_magics.display.parts import Column, Note, Page, Table, Text
+from hf_magics.display.parts import Column, Page, Table, Text
 from hf_magics.display.shown import Shown
+from hf_magics.display.words import sentence_list
 from hf_magics.modeling import placement
-from hf_magics.modeling.report import random_verdict
 from hf_magics.modeling.results import ModelFacts, ModelResult
 from hf_magics.modeling.store import Session
 from hf_magics.modeling.weights import weights_mark
@@ -24,6 +24,7 @@ _COLUMNS = (
     Column("dtype", mono=True),
     Column("device", mono=True),
     Column("tokenizer", mono=True),
+    Column("random weights"),
     Column("from", mono=True),
 )
 
@@ -41,16 +42,13 @@ class ModelsResult(Shown):
         return [asdict(one) | {"current": one.name == self._current} for one in self._models]
 
     def page(self) -> Page:
-        """A row a model; what is random is noted."""
+        """A row a model."""
         if not self._models:
             return Page("models", (Text("No model is loaded: %hf_load SOURCE, or %hf_new TYPE."),))
         rows = tuple(self._row(one) for one in self._models)
-        notes = tuple(
-            Note(f"{one.name}: {random_verdict(one.random)}") for one in self._models if one.random
-        )
         total = size(sum(one.memory_bytes for one in self._models))
         caption = f"{total} of weights; outputs kept for shown results: {size(self._kept)}"
-        return Page("models", (Table(_COLUMNS, rows, caption),), notes)
+        return Page("models", (Table(_COLUMNS, rows, caption),))
 
     def _row(self, one: ModelFacts) -> tuple[str, ...]:
         return (
@@ -61,6 +59,7 @@ class ModelsResult(Shown):
             one.dtype,
             one.device,
             one.tokenizer.partition(",")[0] or "none",
+            sentence_list(one.random, most=3) if one.random else "none",
             one.source + (f" @ {one.commit[:12]}" if one.commit else ""),
         )
 

@@ -22,6 +22,7 @@ from hf_magics.display.words import one_line
 from hf_magics.errors import HFMagicsError, TokenizerError
 from hf_magics.modeling import checkpoints
 from hf_magics.modeling.checkpoints import Checkpoint
+from hf_magics.modeling.weights import embedding_rows
 
 _TOKENIZER_FILES = (
     "tokenizer.json",
@@ -108,8 +109,7 @@ def load_processor(
 
 def size_note(tokenizer: Any, model: Any) -> str:
     """Return a note where the tokenizer has IDs that the model's embedding lacks."""
-    embedding = model.get_input_embeddings() if hasattr(model, "get_input_embeddings") else None
-    rows = getattr(embedding, "num_embeddings", None)
+    rows = embedding_rows(model)
     if tokenizer is None or rows is None or len(tokenizer) <= rows:
         return ""
     return (

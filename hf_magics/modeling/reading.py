@@ -55,7 +55,7 @@ class Reader:
         config = self._config(found)
         typed = fields.resolve(config, dict(spec.fields))
         fields.assign(config, typed)
-        chosen, note = self._class(config)
+        chosen, note = self._class(config, found)
         self.notes.append(note)
         tokenizer = self._tokenizer(found, config)
         processor, note = preprocessors.load_processor(
@@ -73,13 +73,15 @@ class Reader:
         with self._watched("reading the config"):
             return read_config(found, trust_remote_code=self.spec.trust_remote_code)
 
-    def _class(self, config: Any) -> tuple[Any, str]:
+    def _class(self, config: Any, found: Checkpoint) -> tuple[Any, str]:
         spec = self.spec
         if architectures.has_code_of_its_own(config) and not spec.head:
             where = next(iter(config.auto_map.values()))
             note = f"the class comes with the checkpoint ({where}): its code was run"
             return transformers.AutoModel, note
-        return architectures.choose_class(config, task=spec.task, head=spec.head)
+        # a GGUF file does not say what it was saved from; it is made for generation
+        default = "AutoModelForCausalLM" if found.gguf else "AutoModel"
+        return architectures.choose_class(config, task=spec.task, head=spec.head, default=default)
 
     def _tokenizer(self, found: Checkpoint, config: Any) -> Any:
         spec = self.spec

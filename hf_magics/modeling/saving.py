@@ -174,8 +174,8 @@ def _check_target(target: Path, *, overwrite: bool) -> None:
 
 def _check_room(target: Path, needed: int) -> None:
     there = next(one for one in (target, *target.parents) if one.exists())
-    free = shutil.disk_usage(there).free
-    if needed > free:
+    total, _, free = shutil.disk_usage(there)
+    if total and needed > free:
         raise SaveError(
             f"the disk is full: the model needs {size(needed)} and '{there}' has {size(free)} free"
         )

@@ -14,6 +14,15 @@ def parameter_count(model: Any) -> int:
     return sum({id(one): one.numel() for one in model.parameters()}.values())
 
 
+def embedding_rows(model: Any) -> int | None:
+    """Return the number of rows of the input embedding; None for a model that has none."""
+    try:
+        embedding = model.get_input_embeddings()
+    except (NotImplementedError, AttributeError):  # how transformers says that there is none
+        return None
+    return getattr(embedding, "num_embeddings", None)
+
+
 def weights_mark(model: Any) -> tuple[Any, ...]:
     """Return a value that changes when the weights do.
 
