@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hf_magics.display.progress import progress
-from hf_magics.modeling.store import session
+from hf_magics.modeling import store
 from hf_magics.settings import Settings
 from hf_magics.specs import (
     ConfigSpec,
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from hf_magics.modeling.saving import SaveResult
 
 DEFAULTS = Settings()
+
+session = store.session
 
 
 def load(
@@ -283,7 +285,8 @@ def infer(
     """Run texts, token IDs or tensors through a model.
 
     Args:
-        inputs: A text, a list or Series of texts (a tab parts a pair), token IDs, or a dictionary of
+        inputs: A text, a list or Series of texts (a tab parts a pair), token IDs, or a dictionary
+        of
             tensors as the model's ``forward`` takes them.
         model: The name of a model; the current one where there is none.
         task: How the answer is shown; ``features`` shows the tensors of any model.
@@ -317,8 +320,8 @@ def _word_or_object(tokenizer: Any) -> tuple[str, Any]:
 def _imports() -> Iterator[None]:
     """Import what a verb needs; the first time that takes seconds, which a line says.
 
-    An interrupt is held back until the imports are done: one in their middle would leave transformers
-    broken for the rest of the process.
+    An interrupt is held back until the imports are done: one in their middle would leave
+    transformers broken for the rest of the process.
     """
     if "hf_magics.modeling.loading" in sys.modules:
         yield

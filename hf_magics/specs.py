@@ -1,8 +1,8 @@
 """What was asked, as frozen values: one spec a verb.
 
 A verb resolves its spec (the class that was chosen, the commit that a hub id stands for) and
-appends that to ``session.log``; plain code is written from it. A spec holds numbers and strings, never
-a model or a tensor.
+appends that to ``session.log``; plain code is written from it. A spec holds numbers and strings,
+never a model or a tensor.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class LoadSpec:
     """A pretrained model.
 
     ``source`` is a hub id, a folder or a ``.gguf`` file; ``variable`` is the Python name that the
-    model came from instead. ``head`` is the class as the user gave it, or, once resolved, the class that
-    was used; ``extra`` are keyword arguments of ``from_pretrained``.
+    model came from instead. ``head`` is the class as the user gave it, or, once resolved, the
+    class that was used; ``extra`` are keyword arguments of ``from_pretrained``.
     """
 
     source: str

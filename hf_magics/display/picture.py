@@ -11,7 +11,7 @@ from PIL import Image
 from hf_magics.display.parts import Heat
 from hf_magics.display.scale import diverges, position
 
-_STEPS = 24  # opacities on each side of zero: finer ones look the same
+_STEPS = 16  # opacities on each side of zero: finer ones look the same
 _NOT_A_NUMBER = 2 * _STEPS + 1
 _BLUE, _ORANGE, _MAGENTA = (38, 116, 214), (232, 119, 20), (214, 0, 180)
 # zero is transparent and the hues are of middle lightness: they read on white and on black

@@ -118,7 +118,7 @@ class InferResult(Shown):
         return store.session.by_number(self._ran.number).tokenizer
 
     def kept_in(self, kept: Kept, budget: int) -> InferResult:
-        """Return the same result with its tensors in a store of a limited size instead of its own."""
+        """Return the same result, its tensors in a store of a limited size."""
         if self._outputs is None:
             return self
         other = InferResult(self._ran, self._answer, self._notes, outputs=None, code=self.code)

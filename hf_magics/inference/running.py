@@ -33,7 +33,8 @@ def run(
             return _forward(model, {**placed, **extra})
     except torch.OutOfMemoryError as error:
         raise FitError(
-            f"{model.device} has no room to run {loaded.name} on this: give fewer or shorter lines, or "
+            f"{model.device} has no room to run {loaded.name} on this: give fewer or shorter "
+            "lines, or "
             "--max-length N"
         ) from error
     except (ValueError, TypeError, RuntimeError, IndexError, KeyError) as error:

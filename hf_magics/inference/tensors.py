@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -62,13 +62,7 @@ def summarise(name: str, tensor: torch.Tensor) -> TensorSummary:
     if tensor.numel() == 0 or tensor.is_meta or tensor.is_complex():
         return basic
     tensor = tensor.detach()
-    numbers = _statistics(tensor)
-    return TensorSummary(
-        *(getattr(basic, name) for name in ("name", "shape", "dtype", "device", "nbytes")),
-        **numbers,
-        corner=corner(tensor),
-        heat=heat(tensor),
-    )
+    return replace(basic, **_statistics(tensor), corner=corner(tensor), heat=heat(tensor))
 
 
 def walk(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:

@@ -19,7 +19,7 @@ from hf_magics.specs import TokenIds
 
 @dataclass(frozen=True)
 class Cut:
-    """A text that was over the limit: its number from 1, the tokens that were lost, and their text."""
+    """A text that was over the limit: its number from 1, and what was lost of it."""
 
     line: int
     lost_tokens: int
@@ -43,8 +43,9 @@ class Encoded:
     """One padded batch.
 
     ``inputs`` is what the model takes: ``input_ids`` and ``attention_mask`` of the shape (lines,
-    longest line), and what else the tokenizer gives. ``lengths`` counts each line's tokens without padding.
-    ``pad_word`` is the token that was borrowed for padding, ``""`` where there was no need.
+    longest line), and what else the tokenizer gives. ``lengths`` counts each line's tokens without
+    padding. ``pad_word`` is the token that was borrowed for padding, ``""`` where there was no
+    need.
     """
 
     inputs: dict[str, torch.Tensor]
@@ -118,7 +119,8 @@ def need_tokenizer(loaded: LoadedModel) -> Any:
     """
     if loaded.tokenizer is None:
         raise TokenizerError(
-            f"{loaded.name} has no tokenizer: load or make it with --tokenizer SOURCE, or give token "
+            f"{loaded.name} has no tokenizer: load or make it with --tokenizer SOURCE, or give "
+            "token "
             "IDs with -i VAR"
         )
     return loaded.tokenizer
@@ -153,7 +155,8 @@ def check_ids(ids: TokenIds, size: int) -> None:
         for one in line:
             if not 0 <= one < size:
                 raise InputError(
-                    f"token ID {one} in line {number} is outside the vocabulary of {size:,} entries "
+                    f"token ID {one} in line {number} is outside the vocabulary of {size:,} "
+                    "entries "
                     f"(0 to {size - 1:,})"
                 )
 
@@ -186,7 +189,8 @@ def notes_on(encoded: Encoded) -> list[str]:
     said = [cut.words() for cut in encoded.cuts]
     if encoded.pad_word:
         said.append(
-            f"the tokenizer has no pad token: {encoded.pad_word!r} was borrowed for padding, which the "
+            f"the tokenizer has no pad token: {encoded.pad_word!r} was borrowed for padding, which "
+            "the "
             "attention mask hides"
         )
     if encoded.unknown:

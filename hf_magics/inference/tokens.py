@@ -38,9 +38,9 @@ _PADDINGS = ("longest", "max_length")
 class Token:
     """One token.
 
-    ``start`` and ``end`` are character offsets in the text of its ``part`` (0, or 1 for the second of a
-    pair), -1 where the tokenizer gives none; ``word`` numbers the words of a part, -1 for special
-    tokens; ``attended`` is the attention mask.
+    ``start`` and ``end`` are character offsets in the text of its ``part`` (0, or 1 for the second
+    of a pair), -1 where the tokenizer gives none; ``word`` numbers the words of a part, -1 for
+    special tokens; ``attended`` is the attention mask.
     """
 
     text: str
@@ -146,12 +146,12 @@ class TokensResult(Shown):
             _COLUMNS, tuple(_row(place, one) for place, one in enumerate(shown)), caption, left_out
         )
         ids = Code(str([token.id for token in line.tokens]), "python")
-        texts = marked(line) or [Text(part) for part in line.parts]
+        texts: list[Part] = [*marked(line)] or [Text(part) for part in line.parts]
         return [*texts, table, ids]
 
 
 class ComparedTokens(Shown):
-    """The same lines by several tokenizers; ``.ids`` and ``.tokens`` map a model's name to lists."""
+    """The same lines by several tokenizers: ``.ids`` and ``.tokens`` by a model's name."""
 
     def __init__(self, results: Sequence[TokensResult]) -> None:
         self._results = tuple(results)

@@ -6,7 +6,7 @@ import functools
 import keyword
 from collections.abc import Callable
 from dataclasses import fields
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics
@@ -20,9 +20,6 @@ from hf_magics.errors import HFMagicsError, OptionError
 from hf_magics.magics.options import Asked, read
 from hf_magics.magics.progress import line_maker
 from hf_magics.settings import Settings
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 _TRAITS: dict[type, type[TraitType[Any, Any]]] = {bool: Bool, int: Int, str: Unicode}
 
@@ -40,6 +37,8 @@ class Help(Shown):
 
 class Base(Magics):
     """The way from a line to a verb and back."""
+
+    shell: Any  # IPython says that it may be None, and gives one to every magics class
 
     @property
     def settings(self) -> Settings:
@@ -73,11 +72,11 @@ class Base(Magics):
         return quiet(shown) if getattr(asked.options, "quiet", False) else shown
 
 
-def magic(method: Callable[P, R]) -> Callable[P, R]:
+def magic(method: Callable[..., Shown]) -> Any:
     """Make a method show its help, its progress, and its errors in one line.
 
-    The line is IPython's own ``UsageError``: the cell fails without a traceback. It is raised outside
-    of the handler, so that no traceback keeps a half-loaded model alive.
+    The line is IPython's own ``UsageError``: the cell fails without a traceback. It is raised
+    outside of the handler, so that no traceback keeps a half-loaded model alive.
     """
 
     @functools.wraps(method)
@@ -92,7 +91,7 @@ def magic(method: Callable[P, R]) -> Callable[P, R]:
             message = str(error)
         raise UsageError(message)
 
-    return run  # type: ignore[return-value]
+    return run
 
 
 def check_output_name(name: str) -> None:
@@ -108,10 +107,10 @@ def check_output_name(name: str) -> None:
 def quiet(result: Shown) -> Shown:
     """Return the result in a form that IPython shows nothing of."""
     kind = type(result)
-    silent = type(kind.__name__, (kind,), {"_ipython_display_": lambda self: None})
-    other = silent.__new__(silent)
+    silent = type(kind.__name__, (kind,), {"_ipython_display_": lambda _: None})
+    other: Shown = object.__new__(silent)
     other.__dict__.update(result.__dict__)
-    return other  # type: ignore[no-any-return]
+    return other
 
 
 def traits() -> dict[str, TraitType[Any, Any]]:

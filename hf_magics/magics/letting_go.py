@@ -41,7 +41,7 @@ class ShellNotebook:
         }
 
     def _forget_errors(self) -> None:
-        """Clear the frames of the last error: their variables are gone, its text can still be read."""
+        """Clear the frames of the last error: its text can still be read."""
         for name in _LAST:
             kept = getattr(sys, name, None)
             trace = kept.__traceback__ if isinstance(kept, BaseException) else kept

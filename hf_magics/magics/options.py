@@ -25,8 +25,9 @@ Decorator = Callable[[Any], Any]
 class Asked:
     """What a line and a cell asked for.
 
-    ``options`` are the parsed options, ``names`` the plain arguments, ``fields`` the ``FIELD=VALUE``
-    ones, ``text`` the payload of the line (None where there is none), ``cell`` the cell's body.
+    ``options`` are the parsed options, ``names`` the plain arguments, ``fields`` the
+    ``FIELD=VALUE`` ones, ``text`` the payload of the line (None where there is none), ``cell`` the
+    cell's body.
     """
 
     options: argparse.Namespace
@@ -131,7 +132,8 @@ def pairs(words_: Iterable[str] | None) -> dict[str, Any]:
 def options(usage: str, *given: Decorator) -> Decorator:
     """Return one decorator for a magic's usage line and options; every magic has ``--help``.
 
-    The first line of the docstring is kept as ``summary``: IPython puts the whole help in its place.
+    The first line of the docstring is kept as ``summary``: IPython puts the whole help in its
+    place.
     """
     last = argument("--help", action="store_true", help="show this")
     line = kwds(usage=usage.replace("%", "%%"))  # argparse fills in a usage as a template

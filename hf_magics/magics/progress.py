@@ -31,5 +31,5 @@ class NotebookLine:
 
 
 def line_maker(shell: Any) -> Callable[[], Line]:
-    """Return what makes a line of progress in this shell: a kernel has displays, a terminal tqdm."""
+    """Return what makes a line here: a kernel has displays, a terminal has tqdm."""
     return NotebookLine if getattr(shell, "kernel", None) is not None else TerminalLine

@@ -29,9 +29,8 @@ def config_class(model_type: str) -> type[Any]:
         ConfigError: There is no such type; the message has the nearest.
     """
     if not is_model_type(model_type):
-        raise ConfigError(
-            f"transformers has no model type '{model_type}'{nearest(model_type, CONFIG_MAPPING_NAMES)}"
-        )
+        close = nearest(model_type, CONFIG_MAPPING_NAMES)
+        raise ConfigError(f"transformers has no model type '{model_type}'{close}")
     chosen: type[Any] = CONFIG_MAPPING[model_type]
     return chosen
 

@@ -1,4 +1,4 @@
-"""What transformers and the cache hold, read from their files: for Tab, which must not import them."""
+"""What transformers and the cache hold, read from files: Tab must not import them."""
 
 from __future__ import annotations
 

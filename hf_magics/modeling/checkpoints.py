@@ -77,7 +77,7 @@ class Checkpoint:
             where,
             self.commit,
             sum(path.stat().st_size for path in used if path.suffix in _WEIGHTS),
-            self.commit or _mark(paths),
+            (self.commit,) if self.commit else _mark(paths),
         )
 
     def read_json(self, name: str) -> dict[str, Any]:
@@ -165,7 +165,8 @@ def _choose_gguf(found: Checkpoint, gguf: str) -> str:
         return there[0]
     if there:
         raise SourceError(
-            f"{where} holds {len(there)} GGUF files: --gguf FILE takes one of {sentence_list(there)}"
+            f"{where} holds {len(there)} GGUF files: --gguf FILE takes one of "
+            f"{sentence_list(there)}"
         )
     raise SourceError(f"{where} has no config.json; it holds: {sentence_list(sorted(found.files))}")
 

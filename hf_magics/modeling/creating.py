@@ -28,8 +28,8 @@ def new(
 ) -> ModelResult:
     """Make a model from a config, in eval mode, and make it current.
 
-    It is built on the meta device first, where it takes no memory: sizes that disagree and a model that
-    can't fit are found there.
+    It is built on the meta device first, where it takes no memory: sizes that disagree and a model
+    that can't fit are found there.
 
     Args:
         spec: What to make.

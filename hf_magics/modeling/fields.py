@@ -180,7 +180,7 @@ def _check_division(part: Any, prefix: str, given: set[str], whole: str, parts: 
     if whole == "hidden_size" and any(getattr(part, name, None) for name in _HEAD_SIZES):
         return  # the size of a head is a field of its own: nothing has to divide
     names = [type(part).attribute_map.get(name, name) for name in (whole, parts)]
-    sizes = [getattr(part, name, None) for name in names]
+    sizes: list[Any] = [getattr(part, name, None) for name in names]
     if not all(type(size) is int for size in sizes) or not given & {
         prefix + name for name in names
     }:

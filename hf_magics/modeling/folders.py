@@ -1,8 +1,8 @@
 """A folder that is replaced whole, or stays as it was.
 
 The new folder is made beside the old one, under a name of ours. Then the old one is renamed aside,
-the new one takes its name, and the old one is removed. A process that dies between the two renames leaves
-the old folder aside: `restore` puts it back.
+the new one takes its name, and the old one is removed. A process that dies between the two renames
+leaves the old folder aside: `restore` puts it back.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from pathlib import Path
 def staging_for(target: Path) -> Path:
     """Make the empty folder in which the new content is prepared, on the same file system.
 
-    What an earlier process left behind is put right first: an interrupted replacement is undone, and
-    unfinished staging is removed.
+    What an earlier process left behind is put right first: an interrupted replacement is undone,
+    and unfinished staging is removed.
     """
     restore(target)
     for left in (*target.parent.glob(f".{target.name}.hf-new-*"), _aside(target)):

@@ -51,8 +51,8 @@ def look_up(repo_id: str, revision: str = "", *, offline: bool = False) -> Repos
 def fetch(repo_id: str, commit: str, names: list[str]) -> None:
     """Download the files that are not in the cache yet.
 
-    With them there, config and tokenizer load without asking the hub again, which would take most of
-    a minute where it does not answer.
+    With them there, config and tokenizer load without asking the hub again, which would take most
+    of a minute where it does not answer.
 
     Raises:
         HubError: The hub refuses them, or can't be reached.
@@ -67,7 +67,7 @@ def fetch(repo_id: str, commit: str, names: list[str]) -> None:
             raise HubError(explain(cause_of(error) or error, repo_id, commit)) from error
 
 
-def cause_of(error: BaseException | None) -> Exception | None:
+def cause_of(error: BaseException | None) -> BaseException | None:
     """Return what the hub said in the chain of causes of an error, None where it said nothing."""
     while error is not None:
         if isinstance(error, (*(kind for kind, _ in _MEANINGS), errors.HTTPError)):
@@ -92,7 +92,7 @@ def cached_ids() -> list[str]:
     return sorted(one.name.removeprefix("models--").replace("--", "/") for one in folders)
 
 
-def explain(error: Exception, repo_id: str, revision: str = "") -> str:
+def explain(error: BaseException, repo_id: str, revision: str = "") -> str:
     """Return one line for what the hub answered: the first row of the table that fits."""
     for kind, words in _MEANINGS:
         if isinstance(error, kind):
@@ -101,21 +101,25 @@ def explain(error: Exception, repo_id: str, revision: str = "") -> str:
     if status is not None:
         return f"the hub answered {status} for '{repo_id}': try again in a while, or --offline"
     return (
-        f"no folder '{repo_id}' here, and the hub can't be reached to look for a repository of that "
+        f"no folder '{repo_id}' here, and the hub can't be reached to look for a repository of "
+        "that "
         f"name: check the network{_nearest_cached(repo_id)}"
     )
 
 
 def _unknown(repo_id: str, _: str) -> str:
     return (
-        f"the hub has no repository '{repo_id}', or it is private: check the name, or set HF_TOKEN to "
-        f"a token that may read it; and there is no folder of that name here{_nearest_cached(repo_id)}"
+        f"the hub has no repository '{repo_id}', or it is private: check the name, or set HF_TOKEN "
+        "to "
+        "a token that may read it; and there is no folder of that name "
+        f"here{_nearest_cached(repo_id)}"
     )
 
 
 def _gated(repo_id: str, _: str) -> str:
     return (
-        f"'{repo_id}' is gated: accept its terms on its page on the hub, and set HF_TOKEN to a token "
+        f"'{repo_id}' is gated: accept its terms on its page on the hub, and set HF_TOKEN to a "
+        "token "
         "of that account"
     )
 

@@ -16,7 +16,7 @@ _SPEAKING_OF_POSITIONS = (
 
 
 def token_limit(loaded: LoadedModel) -> int | None:
-    """Return the most tokens of one input, None where neither the model nor the tokenizer has a limit.
+    """Return the most tokens of one input, None where there is no limit.
 
     It is the smaller of the tokenizer's ``model_max_length`` and the model's positions.
     """

@@ -34,7 +34,8 @@ def load(
         tokenizer: A tokenizer object in place of the checkpoint's own.
 
     Raises:
-        HFMagicsError: The source, class, fields, tokenizer, device or name can't be had; the session
+        HFMagicsError: The source, class, fields, tokenizer, device or name can't be had; the
+        session
             is as it was.
     """
     started = time.perf_counter()

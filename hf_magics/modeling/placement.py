@@ -56,7 +56,8 @@ def resolve_dtype(word: str) -> torch.dtype | None:
     if not isinstance(found, torch.dtype) or not found.is_floating_point:
         known = ["float32", "bfloat16", "float16", "float64", *_DTYPES]
         raise OptionError(
-            f"no dtype '{word}'{nearest(word, known)}; there are float32, bfloat16, float16, float64"
+            f"no dtype '{word}'{nearest(word, known)}; there are float32, bfloat16, float16, "
+            "float64"
         )
     return found
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import transformers
 from transformers import PreTrainedTokenizerBase
-from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES
+from transformers.models.auto import processing_auto
 from transformers.models.auto.tokenization_auto import (
     TOKENIZER_MAPPING_NAMES,
     tokenizer_class_from_name,
@@ -118,7 +118,10 @@ def size_note(tokenizer: Any, model: Any) -> str:
     )
 
 
-_NO_VOCABULARY = "there is no vocabulary among its files, so it has no tokenizer: --tokenizer SOURCE gives it one"
+_NO_VOCABULARY = (
+    "there is no vocabulary among its files, so it has no tokenizer: "
+    "--tokenizer SOURCE gives it one"
+)
 
 
 def _invented(tokenizer: Any, checkpoint: Checkpoint) -> bool:
@@ -131,17 +134,21 @@ def _from_file(path: Path, model_type: str) -> tuple[Any, str]:
     try:
         if path.name.endswith("tokenizer.json"):
             return transformers.PreTrainedTokenizerFast(tokenizer_file=str(path)), ""
-        tokenizer_class = tokenizer_class_from_name(TOKENIZER_MAPPING_NAMES.get(model_type) or "")
-        if tokenizer_class is None:
-            raise TokenizerError(
-                f"the type '{model_type}' has no tokenizer class that reads a vocabulary file: "
-                "--tokenizer takes a folder with tokenizer.json, or a variable"
-            )
-        return _from_vocabulary(tokenizer_class, path)
+        return _from_vocabulary(_tokenizer_class(model_type), path)
     except HFMagicsError:
         raise
     except Exception as error:
         raise TokenizerError(f"'{path}' is no vocabulary: {one_line(error)}") from error
+
+
+def _tokenizer_class(model_type: str) -> Any:
+    found = tokenizer_class_from_name(TOKENIZER_MAPPING_NAMES.get(model_type) or "")
+    if found is None:
+        raise TokenizerError(
+            f"the type '{model_type}' has no tokenizer class that reads a vocabulary file: "
+            "--tokenizer takes a folder with tokenizer.json, or a variable"
+        )
+    return found
 
 
 def _from_vocabulary(tokenizer_class: Any, path: Path) -> tuple[Any, str]:
@@ -162,7 +169,7 @@ def _auto_processor(checkpoint: Checkpoint, model_type: str) -> Any:
     """Return the Auto class that reads the files which are there, None where there are none."""
     settings = checkpoint.read_json("preprocessor_config.json")
     if checkpoint.has("processor_config.json") or (
-        settings and model_type in PROCESSOR_MAPPING_NAMES
+        settings and model_type in processing_auto.PROCESSOR_MAPPING_NAMES
     ):
         return transformers.AutoProcessor
     if not settings:

@@ -40,6 +40,11 @@ class Reader:
         self.notes: list[str] = []
 
     def read(self) -> Read:
+        """Return the objects of the checkpoint.
+
+        Raises:
+            HFMagicsError: Something of it is missing, unknown or unreadable.
+        """
         spec = self.spec
         device = placement.resolve_device(spec.device)
         dtype = placement.resolve_dtype(spec.dtype)
@@ -132,7 +137,8 @@ def read_config(found: Checkpoint, *, trust_remote_code: bool = False) -> Any:
     """Return the config of a checkpoint.
 
     Raises:
-        SourceError: It can't be read, its type is unknown, or it comes with code that is not trusted.
+        SourceError: It can't be read, its type is unknown, or it comes with code that is not
+        trusted.
     """
     try:
         return AutoConfig.from_pretrained(
@@ -148,7 +154,8 @@ def _config_error(found: Checkpoint, error: Exception, *, trusted: bool) -> HFMa
         return HubError(hub.explain(answer, found.location, found.commit))
     if "trust_remote_code" in text and not trusted:
         return SourceError(
-            f"'{found.location}' comes with code of its own, which is not run unasked: read it, then "
+            f"'{found.location}' comes with code of its own, which is not run unasked: read it, "
+            "then "
             "--trust-remote-code"
         )
     named = found.read_json("config.json").get("model_type")

@@ -182,7 +182,10 @@ class ModelResult(Shown):
         return Page(f"{one.name} · {one.head}", tuple(parts), self._notes)
 
 
-_TRAINING = "the model is in train mode: dropout makes its outputs random; .model.eval() puts it in eval mode"
+_TRAINING = (
+    "the model is in train mode: dropout makes its outputs random; "
+    ".model.eval() puts it in eval mode"
+)
 
 
 def _tokenizer_words(loaded: LoadedModel) -> str:

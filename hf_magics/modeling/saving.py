@@ -1,8 +1,10 @@
-"""Save: a model and what goes with it to a folder, whole or not at all, and compared with memory."""
+"""Save: a model to a folder, whole or not at all, and compared with memory."""
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import dataclasses
 import errno
 import fnmatch
 import shutil
@@ -54,14 +56,6 @@ _CHECKPOINT_FILES = (
 """What an overwrite replaces; every other file of the folder stays."""
 
 
-@dataclass(frozen=True)
-class Compared:
-    """Tensors on disk against the weights in memory, bit by bit."""
-
-    equal: int
-    different: tuple[str, ...]
-
-
 def save(spec: SaveSpec, session: Session) -> SaveResult:
     """Write a model with its tokenizer, processor and generation config.
 
@@ -69,7 +63,8 @@ def save(spec: SaveSpec, session: Session) -> SaveResult:
 
     Raises:
         SessionNameError: No such model.
-        SaveError: The folder holds something and ``overwrite`` is not given, a file is in the way, it
+        SaveError: The folder holds something and ``overwrite`` is not given, a file is in the way,
+        it
             can't be written, the disk is full, or what was written differs from the weights.
     """
     loaded = session.get(spec.name)
@@ -78,25 +73,17 @@ def save(spec: SaveSpec, session: Session) -> SaveResult:
     target = target.resolve()
     notes: list[str] = []
     with _refusals_named(target, loaded), watched(f"saving to {spec.path}", notes=notes):
-        _check_room(target, weight_bytes(loaded.model))
-        staging = folders.staging_for(target)
-        try:
-            _write(loaded, staging, spec.max_shard_size)
-            compared = compare(loaded.model, staging)
-            written = tuple(sorted((one.name, one.stat().st_size) for one in staging.iterdir()))
-            folders.carry_over(target, staging, leave=_is_checkpoint_file)
-            kept = tuple(sorted({one.name for one in staging.iterdir()} - dict(written).keys()))
-            folders.swap_in(staging, target)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
-    resolved = SaveSpec(loaded.name, spec.path, spec.overwrite, spec.max_shard_size)
+        written = _replace(loaded, target, spec.max_shard_size)
+    resolved = dataclasses.replace(spec, name=loaded.name)
     session.log.append(resolved)
     code = script(model_snippet(loaded), save_snippet(loaded, resolved))
-    return SaveResult(loaded.name, spec.path, written, kept, compared.equal, tuple(notes), code)
+    return SaveResult(resolved, written, tuple(notes), code)
 
 
-def compare(model: Any, folder: Path) -> Compared:
+def compare(model: Any, folder: Path) -> int:
     """Compare each tensor of the safetensors files in a folder with the model's own, bit by bit.
+
+    Returns how many were compared.
 
     Weights that are tied stand once on disk, and formats that transformers converts on loading are
     compared in the form that it writes.
@@ -117,27 +104,27 @@ def compare(model: Any, folder: Path) -> Compared:
             f"what was written is not what is in memory, nothing was replaced: {different[0]} and "
             f"{plural(len(different) - 1, 'other tensor')} differ"
         )
-    return Compared(len(seen), ())
+    return len(seen)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What is in the folder: the new files with their bytes, those that were left, tensors compared."""
+
+    files: tuple[tuple[str, int], ...]
+    kept: tuple[str, ...]
+    equal: int
 
 
 class SaveResult(Shown):
     """What was written: the files, their sizes in bytes, and that they equal the weights."""
 
-    def __init__(
-        self,
-        name: str,
-        path: str,
-        files: tuple[tuple[str, int], ...],
-        kept: tuple[str, ...],
-        equal: int,
-        notes: tuple[str, ...],
-        code: str,
-    ) -> None:
-        self.name = name
-        self.path = path
-        self.files = dict(files)
-        self.kept = kept
-        self._equal = equal
+    def __init__(self, spec: SaveSpec, written: Written, notes: tuple[str, ...], code: str) -> None:
+        self.name = spec.name
+        self.path = spec.path
+        self.files = dict(written.files)
+        self.kept = written.kept
+        self._equal = written.equal
         self._notes = notes
         self.code = code
 
@@ -153,12 +140,29 @@ class SaveResult(Shown):
             {
                 "folder": self.path,
                 "size": f"{size(sum(self.files.values()))} in {plural(len(rows), 'file')}",
-                "checked": f"all {plural(self._equal, 'tensor')} on disk equal the weights in memory",
+                "checked": f"all {plural(self._equal, 'tensor')} on disk equal the weights in "
+                "memory",
                 "left as it was": ", ".join(self.kept),
             }
         )
         notes = tuple(Note(note) for note in self._notes)
         return Page(f"{self.name} saved", (summary, Table(columns, rows, "Files written")), notes)
+
+
+def _replace(loaded: LoadedModel, target: Path, max_shard_size: str) -> Written:
+    """Write beside the target, compare, and swap the folders."""
+    _check_room(target, weight_bytes(loaded.model))
+    staging = folders.staging_for(target)
+    try:
+        _write(loaded, staging, max_shard_size)
+        equal = compare(loaded.model, staging)
+        files = tuple(sorted((one.name, one.stat().st_size) for one in staging.iterdir()))
+        folders.carry_over(target, staging, leave=_is_checkpoint_file)
+        kept = tuple(sorted({one.name for one in staging.iterdir()} - dict(files).keys()))
+        folders.swap_in(staging, target)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return Written(files, kept, equal)
 
 
 def _check_target(target: Path, *, overwrite: bool) -> None:
@@ -167,7 +171,8 @@ def _check_target(target: Path, *, overwrite: bool) -> None:
         raise SaveError(f"'{target}' is a file: give a folder")
     if not overwrite and target.is_dir() and any(target.iterdir()):
         raise SaveError(
-            f"'{target}' is not empty: --overwrite replaces the checkpoint in it and leaves the other "
+            f"'{target}' is not empty: --overwrite replaces the checkpoint in it and leaves the "
+            "other "
             "files"
         )
 
@@ -191,60 +196,44 @@ def _write(loaded: LoadedModel, folder: Path, max_shard_size: str) -> None:
             held.save_pretrained(folder)
 
 
-class _serializable:  # noqa: N801 - reads as a function in `with`
-    """Let a model that came from GGUF be saved: its weights are dequantised, only the marks of the file
-    are left. They are put back afterwards: the model in memory stays as it was.
+@contextlib.contextmanager
+def _serializable(model: Any) -> Iterator[None]:
+    """Let a model that came from GGUF be saved, and leave it as it was.
+
+    Its weights are dequantised; only the marks of the file stand in the way.
     """
-
-    def __init__(self, model: Any) -> None:
-        self.model = model
-        self.quantizer = getattr(model, "hf_quantizer", None)
-        self.applies = getattr(self.quantizer, "quantization_config", None) is not None and (
-            "gguf" in str(getattr(self.quantizer.quantization_config, "quant_method", "")).lower()
-        )
-        self.config = model.config
-
-    def __enter__(self) -> None:
-        if self.applies:
-            self.model.hf_quantizer = None
-            self.model.config = copy.deepcopy(self.config)
-            if hasattr(self.model.config, "quantization_config"):
-                del self.model.config.quantization_config
-
-    def __exit__(self, *_: object) -> None:
-        if self.applies:
-            self.model.hf_quantizer = self.quantizer
-            self.model.config = self.config
+    quantizer, config = getattr(model, "hf_quantizer", None), model.config
+    method = str(getattr(getattr(quantizer, "quantization_config", None), "quant_method", ""))
+    if "gguf" not in method.lower():
+        yield
+        return
+    model.hf_quantizer = None
+    model.config = copy.deepcopy(config)
+    del model.config.quantization_config
+    try:
+        yield
+    finally:
+        model.hf_quantizer, model.config = quantizer, config
 
 
-class _refusals_named:  # noqa: N801 - reads as a function in `with`
+@contextlib.contextmanager
+def _refusals_named(target: Path, loaded: LoadedModel) -> Iterator[None]:
     """Turn what the file system and safetensors raise into one line."""
+    try:
+        yield
+    except SaveError:
+        raise
+    except Exception as error:
+        raise SaveError(_refusal(error, target, loaded)) from error
 
-    def __init__(self, target: Path, loaded: LoadedModel) -> None:
-        self.target = target
-        self.loaded = loaded
 
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: Any
-    ) -> None:
-        if error is None or isinstance(error, (SaveError, KeyboardInterrupt)):
-            return
-        if "No space left" in str(error) or getattr(error, "errno", None) == errno.ENOSPC:
-            need = size(weight_bytes(self.loaded.model))
-            raise SaveError(
-                f"the disk is full: the model needs {need}; '{self.target}' is as it was"
-            ) from error
-        if isinstance(error, OSError):
-            raise SaveError(
-                f"'{self.target}' can't be written: {one_line(error.strerror or error)}"
-            ) from error
-        if isinstance(error, Exception):
-            raise SaveError(
-                f"{self.loaded.name} can't be saved: {one_line(error)}; '{self.target}' is as it was"
-            ) from error
+def _refusal(error: Exception, target: Path, loaded: LoadedModel) -> str:
+    if "No space left" in str(error) or getattr(error, "errno", None) == errno.ENOSPC:
+        need = size(weight_bytes(loaded.model))
+        return f"the disk is full: the model needs {need}; '{target}' is as it was"
+    if isinstance(error, OSError):
+        return f"'{target}' can't be written: {one_line(error.strerror or error)}"
+    return f"{loaded.name} can't be saved: {one_line(error)}; '{target}' is as it was"
 
 
 def _tensors(folder: Path) -> Iterator[tuple[str, torch.Tensor]]:

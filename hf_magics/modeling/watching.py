@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 from huggingface_hub import utils as hub_utils
 from transformers.utils import logging as transformers_logging
@@ -49,7 +49,7 @@ class Bar:
             yield item
             self.update(1)
 
-    def __enter__(self) -> Bar:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -27,8 +27,8 @@ def weights_mark(model: Any) -> tuple[Any, ...]:
     """Return a value that changes when the weights do.
 
     For each tensor: torch's own count of in-place changes, which an optimiser raises, where it
-    lies, and the sum of up to 512 elements spread over it, for changes through ``.data``, which torch
-    does not count. A change of single elements through ``.data`` can go unseen.
+    lies, and the sum of up to 512 elements spread over it, for changes through ``.data``, which
+    torch does not count. A change of single elements through ``.data`` can go unseen.
     """
     return tuple(_tensor_mark(tensor) for tensor in (*model.parameters(), *model.buffers()))
 
