@@ -68,7 +68,8 @@ def load(
         name: Its name in the session; the source's last part where there is none.
         task: Choose the head by task, such as ``text-classification``.
         class_: Choose the head by class, such as ``BertModel`` or ``AutoModelForMaskedLM``.
-        tokenizer: Where its tokenizer is, or a tokenizer object.
+        tokenizer: Where its tokenizer is (a source, a vocabulary file, the name of a model of the
+            session), or a tokenizer object.
         revision: A branch, tag or commit of a hub id.
         gguf: The GGUF file to take from a folder or repository.
         dtype: ``float32``, ``bfloat16``, …; the checkpoint's own where there is none.
@@ -313,7 +314,13 @@ def _read(inputs: Any) -> Inputs:
 
 
 def _word_or_object(tokenizer: Any) -> tuple[str, Any]:
-    return (tokenizer, None) if isinstance(tokenizer, str) else ("", tokenizer)
+    """Return where a tokenizer is, and the object where there is one already."""
+    if not isinstance(tokenizer, str):
+        return "", tokenizer
+    if tokenizer in session:
+        loaded = session[tokenizer]
+        return loaded.tokenizer_source, loaded.tokenizer
+    return tokenizer, None
 
 
 @contextlib.contextmanager

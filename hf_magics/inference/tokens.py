@@ -297,7 +297,7 @@ def _line(tokenizer: Any, parts: tuple[str, ...], encoded: Any) -> Line:
     words = encoded.word_ids(0) if fast else [None] * count
     tokens = []
     for place, text in enumerate(tokenizer.convert_ids_to_tokens(ids)):
-        part = sequences[place]
+        part, word = sequences[place], words[place]
         start, end = offsets[place]
         special = bool(encoded["special_tokens_mask"][place])
         known = part is not None and start >= 0
@@ -309,7 +309,7 @@ def _line(tokenizer: Any, parts: tuple[str, ...], encoded: Any) -> Line:
                 part=part or 0,
                 start=start if known else -1,
                 end=end if known else -1,
-                word=-1 if words[place] is None else words[place],
+                word=-1 if word is None else word,
                 special=special,
                 attended=True,
             )

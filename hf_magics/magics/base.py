@@ -9,7 +9,7 @@ from dataclasses import fields
 from typing import Any
 
 from IPython.core.error import UsageError
-from IPython.core.magic import Magics
+from IPython.core.magic import Magics, no_var_expand
 from traitlets import Bool, Int, TraitType, Unicode
 
 from hf_magics import api
@@ -22,6 +22,13 @@ from hf_magics.magics.progress import line_maker
 from hf_magics.settings import Settings
 
 _TRAITS: dict[type, type[TraitType[Any, Any]]] = {bool: Bool, int: Int, str: Unicode}
+_DEFAULTS = {one.name: one for one in fields(Settings)}
+
+
+def _trait(name: str) -> Any:
+    """Return the configurable trait for a field of `Settings`: its default and its help."""
+    one = _DEFAULTS[name]
+    return _TRAITS[type(one.default)](one.default, help=one.metadata["help"]).tag(config=True)
 
 
 class Help(Shown):
@@ -40,10 +47,17 @@ class Base(Magics):
 
     shell: Any  # IPython says that it may be None, and gives one to every magics class
 
+    device = _trait("device")
+    dtype = _trait("dtype")
+    attn = _trait("attn")
+    rows = _trait("rows")
+    outputs_bytes = _trait("outputs_bytes")
+    offline = _trait("offline")
+
     @property
     def settings(self) -> Settings:
         """The traits as one frozen value."""
-        return Settings(**{one.name: getattr(self, one.name) for one in fields(Settings)})
+        return Settings(**{name: getattr(self, name) for name in _DEFAULTS})
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -91,7 +105,7 @@ def magic(method: Callable[..., Shown]) -> Any:
             message = str(error)
         raise UsageError(message)
 
-    return run
+    return no_var_expand(run)  # the grammar's own expansion is in `lines`
 
 
 def check_output_name(name: str) -> None:
@@ -111,13 +125,3 @@ def quiet(result: Shown) -> Shown:
     other: Shown = object.__new__(silent)
     other.__dict__.update(result.__dict__)
     return other
-
-
-def traits() -> dict[str, TraitType[Any, Any]]:
-    """Return a configurable trait for each field of `Settings`, with its default and its help."""
-    return {
-        one.name: _TRAITS[type(one.default)](one.default, help=one.metadata["help"]).tag(
-            config=True
-        )
-        for one in fields(Settings)
-    }

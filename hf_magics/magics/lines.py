@@ -12,7 +12,11 @@ from hf_magics.errors import OptionError
 _REFERENCE = re.compile(
     r"\$(?P<escaped>\$)?(?P<name>[A-Za-z_][\w]*)|\{(?P<open>\{)?(?P<dotted>[A-Za-z_][\w.]*)\}(?P<close>\})?"
 )
-_PAIRS = {"[": "]", "{": "}"}
+_ASSIGNED = re.compile(r"(?:--?[A-Za-z][\w-]*=)?(?P<field>[A-Za-z_][\w.]*=)?")
+_JSON = re.compile(r"[A-Za-z_][\w.]*=[\[{]")
+_OPTION = re.compile(r"--?[A-Za-z]|--(?!\S)")
+_BRACKETS = {"[", "{"}
+_QUOTES = {'"', "'"}
 
 
 @dataclass(frozen=True)
@@ -30,26 +34,39 @@ class Word:
 
     @property
     def is_json(self) -> bool:
-        """Whether it is a list or an object, which never expands."""
-        return self.text.partition("=")[2][:1] in _PAIRS or self.text[:1] in _PAIRS
+        """Whether it is a list or an object for a field, which never expands."""
+        return _JSON.match(self.text) is not None
 
 
-def words(line: str) -> Iterator[Word]:
-    """Yield the words of a line one by one, reading no further than is asked for.
+class Words:
+    """The words of a line one by one, read no further than is asked for.
 
-    White space parts words. A word, or what follows its first ``=``, may stand in quotes, or be a
-    list or object that runs to its closing bracket. A backslash is a backslash.
+    White space parts words. A word, or the value of an option or field, may stand in quotes; the
+    value of a field that begins with a bracket runs to the closing one. A backslash is a backslash.
+    ``start`` is where the next word begins.
 
     Raises:
         OptionError: A quote or bracket is not closed.
     """
-    at = 0
-    while True:
-        at = _skip_space(line, at)
-        if at >= len(line):
-            return
-        word, at = _word(line, at)
-        yield word
+
+    def __init__(self, line: str, start: int = 0) -> None:
+        self._line = line
+        self.start = _skip_space(line, start)
+
+    def __iter__(self) -> Iterator[Word]:
+        return self
+
+    def __next__(self) -> Word:
+        if self.start >= len(self._line):
+            raise StopIteration
+        word, end = _word(self._line, self.start)
+        self.start = _skip_space(self._line, end)
+        return word
+
+    @property
+    def at_text(self) -> bool:
+        """Whether what follows is no option: where text is taken, it begins here."""
+        return self.start < len(self._line) and not _OPTION.match(self._line, self.start)
 
 
 def expand(word: Word, variables: Mapping[str, Any]) -> str:
@@ -99,11 +116,9 @@ def _known(match: re.Match[str], variables: Mapping[str, Any], *, strict: bool) 
 
 
 def _member(value: Any, part: str, name: str) -> Any:
-    if hasattr(value, part):
-        return getattr(value, part)
     try:
-        return value[part]
-    except (TypeError, KeyError, IndexError):
+        return getattr(value, part) if hasattr(value, part) else value[part]
+    except Exception:  # noqa: BLE001 - a property or an index of the notebook's own, anything can come
         raise OptionError(f"'{name}': {type(value).__name__} has no '{part}'") from None
 
 
@@ -114,27 +129,21 @@ def _skip_space(line: str, at: int) -> int:
 
 
 def _word(line: str, start: int) -> tuple[Word, int]:
-    if line[start] in "\"'":
+    if line[start] in _QUOTES:
         text, end = _quoted(line, start)
         if end == len(line) or line[end].isspace():
             return Word(text, start, quoted=True), end
-    if line[start] in _PAIRS:
-        end = _balanced(line, start)
+    assigned = _ASSIGNED.match(line, start)
+    at = assigned.end() if assigned else start
+    if assigned and assigned["field"] and line[at : at + 1] in _BRACKETS:
+        end = _balanced(line, at)
         return Word(line[start:end], start), end
-    end = start
-    while end < len(line) and not line[end].isspace():
-        if line[end] == "=" and end + 1 < len(line) and line[end + 1] in "\"'[{":
-            return _assigned(line, start, end + 1)
-        end += 1
-    return Word(line[start:end], start), end
-
-
-def _assigned(line: str, start: int, at: int) -> tuple[Word, int]:
-    """Read the quoted or bracketed value that follows an ``=``."""
-    if line[at] in "\"'":
+    if at > start and line[at : at + 1] in _QUOTES:
         text, end = _quoted(line, at)
         return Word(line[start:at] + text, start), end
-    end = _balanced(line, at)
+    end = start
+    while end < len(line) and not line[end].isspace():
+        end += 1
     return Word(line[start:end], start), end
 
 

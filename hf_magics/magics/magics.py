@@ -6,7 +6,7 @@ from IPython.core.magic import line_magic, magics_class
 
 from hf_magics import api
 from hf_magics.display.shown import Shown
-from hf_magics.magics.base import magic, traits
+from hf_magics.magics.base import magic
 from hf_magics.magics.inference import InferenceMagics
 from hf_magics.magics.models import ModelMagics
 from hf_magics.magics.options import options
@@ -14,7 +14,9 @@ from hf_magics.magics.overview import Overview
 
 
 @magics_class
-class _AllMagics(ModelMagics, InferenceMagics):
+class HFMagics(ModelMagics, InferenceMagics):
+    """Magics for transformer models: load, configure, tokenise, run and save them."""
+
     @line_magic
     @magic
     @options("hf")
@@ -24,20 +26,18 @@ class _AllMagics(ModelMagics, InferenceMagics):
         return Overview(magics_of(self), api.models() if len(api.session) else None)
 
 
-_AllMagics.magics = {
+# IPython registers the magics of the class itself alone: it has those of its bases as well
+HFMagics.magics = {
     kind: {
         name: method
-        for owner in (_AllMagics, ModelMagics, InferenceMagics)
+        for owner in (HFMagics, ModelMagics, InferenceMagics)
         for name, method in owner.magics[kind].items()
     }
     for kind in ("line", "cell")
 }
-HFMagics = type(
-    "HFMagics", (_AllMagics,), {"__doc__": "Magics for transformer models.", **traits()}
-)
 
 
-def magics_of(magics: _AllMagics) -> dict[str, object]:
+def magics_of(magics: HFMagics) -> dict[str, object]:
     """Return the magics by the way they are written, cell magics with two percent signs."""
     names = sorted({**magics.magics["line"], **magics.magics["cell"]})
     cells = magics.magics["cell"]

@@ -153,7 +153,7 @@ class ModelMagics(Base):
         )
 
 
-def _words(parsed: Any, *names: str) -> dict[str, Any]:
+def _words(parsed: Any, *names: str) -> Any:
     return {name: getattr(parsed, name) for name in names}
 
 

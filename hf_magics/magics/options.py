@@ -136,7 +136,7 @@ def options(usage: str, *given: Decorator) -> Decorator:
     place.
     """
     last = argument("--help", action="store_true", help="show this")
-    line = kwds(usage=usage.replace("%", "%%"))  # argparse fills in a usage as a template
+    line: Any = kwds(usage=usage.replace("%", "%%"))  # argparse fills in a usage as a template
 
     def decorate(method: Any) -> Any:
         method.summary = (method.__doc__ or "").partition("\n")[0]

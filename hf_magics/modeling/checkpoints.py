@@ -131,7 +131,7 @@ def find_files(
         HubError: The hub has none of that name, refuses it, or can't be reached.
     """
     path = Path(source).expanduser()
-    restore(path)
+    restore(path.resolve())  # a link to it is another name for the same folder
     if path.is_dir():
         return _folder(path, subfolder)
     if path.is_file():

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from transformers.activations import ACT2FN
 
-from hf_magics.display.words import one_line
+from hf_magics.display.words import nearest, one_line
 from hf_magics.errors import ConfigError, SessionNameError
 from hf_magics.modeling import architectures, fields, placement, preprocessors
 from hf_magics.modeling.results import ModelResult
@@ -82,6 +83,7 @@ def new(
         asked=asked,
         random=("whole model",),
         weights_mark=weights_mark(model),
+        tokenizer_given=tokenizer is not None and not spec.tokenizer,
     )
     loaded.code = script(new_snippet(loaded))
     session.add(loaded)
@@ -102,9 +104,9 @@ def make_config(model_type: str, given: Any) -> tuple[Any, Any]:
     with fields.refusals_named():
         default = config_class()
     typed = fields.resolve(default, dict(given))
-    sized = _try_sizes(default, typed)
+    fields.check_sizes(default, typed)  # the config's own validation names no fields
     with fields.refusals_named():
-        return (config_class(**fields.nested(default, typed)) if typed else sized), typed
+        return config_class(**fields.nested(default, typed)), typed
 
 
 def build_on_meta(chosen: Any, config: Any, dtype: torch.dtype) -> Any:
@@ -118,19 +120,15 @@ def build_on_meta(chosen: Any, config: Any, dtype: torch.dtype) -> Any:
             return chosen._from_config(config, dtype=dtype)  # noqa: SLF001
     except Exception as error:
         raise ConfigError(
-            f"{chosen.__name__} can't be built with these fields: {one_line(error)}"
+            f"{chosen.__name__} can't be built with these fields: {_why(error)}"
         ) from error
 
 
-def _try_sizes(default: Any, typed: Any) -> Any:
-    """Check sizes on a copy before the config's own validation, whose words name no fields."""
-    trial = type(default).from_dict(default.to_dict())
-    with contextlib.suppress(
-        ConfigError
-    ):  # the real construction reports what is wrong beyond sizes
-        fields.assign(trial, typed)
-    fields.check_sizes(trial, typed)
-    return default
+def _why(error: Exception) -> str:
+    """Return what a class said; a bare key is the name of an activation that there is none of."""
+    if isinstance(error, KeyError):
+        return f"there is no {error}{nearest(str(error.args[0]), ACT2FN)}"
+    return one_line(error)
 
 
 @contextlib.contextmanager
@@ -163,11 +161,13 @@ def _same(spec: NewSpec, session: Session, tokenizer: Any) -> LoadedModel | None
         if dataclasses.replace(asked, replace=False) != key:
             continue
         same_weights = weights_mark(loaded.model) == loaded.weights_mark
-        if same_weights and (tokenizer is None or tokenizer is loaded.tokenizer):
+        if same_weights and loaded.has_tokenizer_as_given(tokenizer):
             return loaded
         if spec.name:
+            changed = "weights have changed since (trained here?)"
             raise SessionNameError(
-                f"'{spec.name}' was made by this line, and its weights have changed since (trained "
-                "here?): --replace makes it anew, -n NAME makes another beside"
+                f"'{spec.name}' was made by this line, and its "
+                f"{'tokenizer is another' if same_weights else changed}: --replace makes it anew, "
+                "-n NAME makes another beside"
             )
     return None

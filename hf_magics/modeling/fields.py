@@ -17,6 +17,7 @@ from hf_magics.literals import literal
 from hf_magics.specs import Fields
 
 _NOT_FOR_USERS = {"name_or_path", "torch_dtype", "transformers_version"}
+_COUNTS = re.compile(r"(^|[.])(num_\w+|n_\w+|\w*_layers|\w+_size)$")
 _HEAD_SIZES = ("head_dim", "d_kv", "kv_channels", "attention_head_size", "qk_head_dim")
 
 
@@ -75,13 +76,21 @@ def refusals_named() -> Any:
 def check_sizes(config: Any, fields: Fields) -> None:
     """Refuse sizes that the user set and that can't go together.
 
+    A size that was not given counts with the default that its class declares: what a config derives
+    from other sizes is derived anew from those that were given.
+
     Raises:
         ConfigError: Naming both fields, their values, and values that would fit.
     """
-    given = {name for name, _ in fields}
+    for name, value in fields:
+        if _COUNTS.search(name) and type(value) is int and value < 0:
+            raise ConfigError(f"{name}={value} can't be: it must not be negative")
     for prefix, part in _with_parts(config):
-        _check_division(part, prefix, given, "hidden_size", "num_attention_heads")
-        _check_division(part, prefix, given, "num_attention_heads", "num_key_value_heads")
+        sizes = _declared(part) | _below(fields, prefix)
+        given = {name for name in sizes if prefix + name in dict(fields)}
+        owner = type(part)
+        _check_division(owner, prefix, sizes, given, "hidden_size", "num_attention_heads")
+        _check_division(owner, prefix, sizes, given, "num_attention_heads", "num_key_value_heads")
 
 
 def known_fields(config: Any) -> list[str]:
@@ -176,25 +185,40 @@ def _with_parts(config: Any) -> list[tuple[str, Any]]:
     return found
 
 
-def _check_division(part: Any, prefix: str, given: set[str], whole: str, parts: str) -> None:
-    if whole == "hidden_size" and any(getattr(part, name, None) for name in _HEAD_SIZES):
+def _declared(part: Any) -> dict[str, Any]:
+    return {field.name: field.default for field in _dataclass_fields(type(part))}
+
+
+def _below(fields: Fields, prefix: str) -> dict[str, Any]:
+    inside = {name.removeprefix(prefix): value for name, value in fields if name.startswith(prefix)}
+    return {name: value for name, value in inside.items() if "." not in name}
+
+
+def _check_division(
+    owner: type[Any],
+    prefix: str,
+    sizes: dict[str, Any],
+    given: set[str],
+    *wanted: str,
+) -> None:
+    if wanted[0] == "hidden_size" and any(type(sizes.get(name)) is int for name in _HEAD_SIZES):
         return  # the size of a head is a field of its own: nothing has to divide
-    names = [type(part).attribute_map.get(name, name) for name in (whole, parts)]
-    sizes: list[Any] = [getattr(part, name, None) for name in names]
-    if not all(type(size) is int for size in sizes) or not given & {
-        prefix + name for name in names
-    }:
+    names = [owner.attribute_map.get(name, name) for name in wanted]
+    total, count = (sizes.get(name) for name in names)
+    if type(total) is not int or type(count) is not int or given.isdisjoint(names):
         return
-    total, count = sizes
-    if count > 0 and total % count == 0:
+    if count > 0 and total > 0 and total % count == 0:
         return
-    fit = f": it must be at least 1 {names[1]}" if count <= 0 else _that_fits(names, total, count)
     raise ConfigError(
-        f"{prefix}{names[0]}={total} can't be split over {prefix}{names[1]}={count}{fit}"
+        f"{prefix}{names[0]}={total} can't be split over {prefix}{names[1]}={count}"
+        + _that_fits(names, total, count)
     )
 
 
 def _that_fits(names: list[str], total: int, count: int) -> str:
+    for name, size in zip(names, (total, count), strict=True):
+        if size <= 0:
+            return f": {name} must be at least 1"
     divisors = [one for one in range(1, total + 1) if total % one == 0]
     close = min(divisors, key=lambda one: abs(one - count))
     upper = (total // count + 1) * count

@@ -7,6 +7,7 @@ leaves the old folder aside: `restore` puts it back.
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 from collections.abc import Callable
@@ -20,7 +21,8 @@ def staging_for(target: Path) -> Path:
     and unfinished staging is removed.
     """
     restore(target)
-    for left in (*target.parent.glob(f".{target.name}.hf-new-*"), _aside(target)):
+    unfinished = target.parent.glob(f".{glob.escape(target.name)}.hf-new-*")
+    for left in (*unfinished, _aside(target)):
         shutil.rmtree(left, ignore_errors=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     staging = target.parent / f".{target.name}.hf-new-{os.getpid()}"

@@ -56,6 +56,7 @@ def load(
         asked=spec,
         random=read.report.random_modules,
         weights_mark=weights_mark(read.model),
+        tokenizer_given=tokenizer is not None and not spec.tokenizer,
     )
     loaded.code = script(load_snippet(loaded))
     session.add(loaded)
@@ -86,8 +87,12 @@ def add(
     """
     if not isinstance(model, PreTrainedModel):
         raise InputError(f"a transformers model is needed, not {type(model).__name__}")
+    where = tokenizer if isinstance(tokenizer, str) else ""
+    if where:
+        tokenizer, _ = preprocessors.find_tokenizer(where, model_type=model.config.model_type)
     preprocessors.check_tokenizer(tokenizer)
-    spec = LoadSpec(source="", name=name, variable=variable or name or "model", replace=replace)
+    shown = variable or name or "model"
+    spec = LoadSpec("", name, tokenizer=where, variable=shown, replace=replace)
     held = next((one for one in map(session.get, session) if one.model is model), None)
     if held is not None and held.tokenizer is tokenizer and name in {"", held.name}:
         return ModelResult.of(session.use(held.name), already=True)
@@ -101,6 +106,7 @@ def add(
         spec=dataclasses.replace(spec, name=chosen, head=type(model).__name__),
         asked=spec,
         weights_mark=weights_mark(model),
+        tokenizer_given=tokenizer is not None and not where,
     )
     loaded.code = script(load_snippet(loaded))
     session.add(loaded)
@@ -121,7 +127,7 @@ def find_same(spec: LoadSpec, session: Session, tokenizer: Any = None) -> Loaded
         if dataclasses.replace(loaded.asked, replace=False) != key:
             continue
         changed = _what_changed(loaded, spec)
-        if not changed and tokenizer in {None, loaded.tokenizer}:
+        if not changed and loaded.has_tokenizer_as_given(tokenizer):
             return loaded
         if spec.name:
             raise SessionNameError(

@@ -21,9 +21,8 @@ def load_snippet(loaded: LoadedModel) -> Snippet:
     spec = loaded.spec
     assert isinstance(spec, LoadSpec)
     if loaded.origin.kind == "notebook":
-        return Snippet(
-            (), (f"model = {spec.variable}  # a model made in the notebook", "model.eval()")
-        )
+        made = [f"model = {spec.variable}  # a model made in the notebook", "model.eval()"]
+        return _with_companions(loaded, ["import torch"], made, {})
     where = {"revision": spec.revision, "gguf_file": spec.gguf}
     hub = {name: value for name, value in where.items() if value}
     extra = dict(spec.extra)
@@ -107,8 +106,8 @@ def _with_companions(
 def _tokenizer_line(
     loaded: LoadedModel, where: str, arguments: dict[str, Any]
 ) -> tuple[list[str], str]:
-    if not where or loaded.tokenizer_variable:
-        return [], f"tokenizer = {loaded.tokenizer_variable or 'tokenizer'}  # made in the notebook"
+    if loaded.tokenizer_given:
+        return [], "# tokenizer is an object that was made in the notebook"
     if where.endswith(".txt"):
         owner = type(loaded.tokenizer)
         cased = {} if getattr(loaded.tokenizer, "do_lower_case", True) else {"do_lower_case": False}

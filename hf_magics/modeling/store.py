@@ -39,8 +39,8 @@ class Origin:
 class LoadedModel:
     """A model of the session, with what belongs to it.
 
-    ``model`` and ``tokenizer`` are the ordinary transformers objects; ``tokenizer_variable`` is the
-    notebook's name of a tokenizer that was given as an object. ``random`` names the modules
+    ``model`` and ``tokenizer`` are the ordinary transformers objects; ``tokenizer_given``
+    says that the tokenizer came as an object of the notebook. ``random`` names the modules
     whose weights did not come from a checkpoint; ``asked`` is the spec as it was asked, so that
     the same line can be known again; ``weights_mark`` changes when the weights change.
     """
@@ -54,15 +54,29 @@ class LoadedModel:
     asked: LoadSpec | NewSpec
     random: tuple[str, ...] = ()
     weights_mark: tuple[Any, ...] = ()
-    tokenizer_variable: str = ""
+    tokenizer_given: bool = False
     code: str = ""
     number: int = field(default_factory=lambda: next(_numbers))
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
+    def tokenizer_source(self) -> str:
+        """Where the tokenizer was read from, ``""`` where it came as an object."""
+        if self.tokenizer_given:
+            return ""
+        own = self.spec.source if isinstance(self.spec, LoadSpec) else ""
+        return self.spec.tokenizer or own
+
+    @property
     def config(self) -> Any:
         """The model's config."""
         return self.model.config
+
+    def has_tokenizer_as_given(self, tokenizer: Any) -> bool:
+        """Say whether a line that gives this tokenizer object, or None, is the line it came from."""
+        if tokenizer is None:
+            return not self.tokenizer_given
+        return tokenizer is self.tokenizer
 
 
 class Kept:
