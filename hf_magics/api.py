@@ -10,6 +10,7 @@ import contextlib
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -333,7 +334,13 @@ def _imports() -> Iterator[None]:
     if "hf_magics.modeling.loading" in sys.modules:
         yield
         return
-    with progress("importing torch and transformers") as meter, _no_interrupt():
+    with (
+        progress("importing torch and transformers") as meter,
+        _no_interrupt(),
+        warnings.catch_warnings(),
+    ):
+        # tqdm finds no widgets for the bars that are never shown: progress is ours
+        warnings.filterwarnings("ignore", message="IProgress not found")
         meter.at_once()
         from hf_magics.modeling import loading  # noqa: F401 - the room behind which all the rest is
 

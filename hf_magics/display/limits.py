@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import assert_never
 
@@ -10,7 +10,7 @@ from hf_magics.display.numbers import plural
 from hf_magics.display.parts import Cell, Code, Fold, Heat, Marked, Note, Page, Part, Table, Text
 from hf_magics.display.scale import reduced
 
-_FEWEST_ROWS = 16  # before strings in cells, pictures and parts are cut as well
+_FEWEST_ROWS, _FEWEST_CHARACTERS = 16, 512  # before cells, pictures and parts are cut as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,12 @@ def within(
     budget: int, page: Page, draw: Callable[[Page], str], widest: Limits | None = None
 ) -> str:
     """The page drawn in at most ``budget`` UTF-8 bytes, with as little left out as may be."""
-    drawn = ""
-    for limits in _ladder(widest or Limits()):
-        drawn = draw(_page(page, limits))
-        if len(drawn.encode()) <= budget:
+    limits = widest or Limits()
+    while len((drawn := draw(_page(page, limits))).encode()) > budget:
+        smaller = _smaller(limits, len(drawn) // budget)
+        if smaller == limits:
             break
+        limits = smaller
     return drawn
 
 
@@ -61,19 +62,16 @@ def _part(part: Part, limits: Limits) -> Part:
             assert_never(part)
 
 
-def _ladder(limits: Limits) -> Iterator[Limits]:
-    yield limits
-    while limits.rows > _FEWEST_ROWS:
-        limits = replace(limits, rows=limits.rows // 2, characters=limits.characters // 2)
-        yield limits
-    while (smaller := _halved(limits)) != limits:
-        limits = smaller
-        yield limits
-
-
-def _halved(limits: Limits) -> Limits:
-    halves = {f.name: max(1, getattr(limits, f.name) // 2) for f in fields(limits)}
-    return Limits(**halves)
+def _smaller(limits: Limits, times_too_long: int) -> Limits:
+    """Fewer rows and shorter texts; when there are few rows, less of everything."""
+    if limits.rows <= _FEWEST_ROWS:
+        return Limits(**{f.name: max(1, getattr(limits, f.name) // 2) for f in fields(limits)})
+    part = max(2, times_too_long)
+    return replace(
+        limits,
+        rows=max(_FEWEST_ROWS, limits.rows // part),
+        characters=max(_FEWEST_CHARACTERS, limits.characters // part),
+    )
 
 
 def _page(page: Page, limits: Limits) -> Page:

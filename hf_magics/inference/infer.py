@@ -54,17 +54,17 @@ def infer(
     task = task_for(spec.task)
     encoded = _encode(loaded, spec, tensors)
     started = time.perf_counter()
-    outputs, completed = run(loaded, encoded.inputs, dict(spec.extra))
+    outputs, added = run(loaded, encoded.inputs, dict(spec.extra))
     took = time.perf_counter() - started
     resolved = dataclasses.replace(spec, name=loaded.name, task=task.name)
     answer = task.answer(outputs, settings)
     session.log.append(resolved)
-    said = [*_notes_on(loaded, outputs), *tokenizing.notes_on(encoded), completed]
-    ran = script(model_snippet(loaded), infer_snippet(resolved, encoded))
+    said = (*_notes_on(loaded, outputs), *tokenizing.notes_on(encoded), *_notes_on_added(added))
+    ran = script(model_snippet(loaded), infer_snippet(resolved, encoded, added))
     return InferResult(
         Ran(loaded.name, loaded.number, type(loaded.model).__name__, encoded.lengths, took),
         answer,
-        tuple(note for note in said if note) + answer.notes,
+        said + answer.notes,
         outputs=outputs,
         code=ran,
     )
@@ -146,6 +146,8 @@ def _encode(loaded: LoadedModel, spec: InferSpec, tensors: Mapping[str, Any] | N
             raise InputError(
                 f"a dictionary of tensors is needed; {strange[0] if strange else 'it'} is none"
             )
+        if "input_ids" in tensors:
+            tokenizing.check_rows(loaded, tensors["input_ids"])
         return Encoded(dict(tensors), ())
     if spec.ids:
         return tokenizing.from_ids(loaded, spec.ids, spec.max_length)
@@ -161,10 +163,19 @@ def _notes_on(loaded: LoadedModel, outputs: Any) -> list[str]:
         said.append(
             "the model is in train mode: dropout makes its outputs random; .model.eval() ends that"
         )
-    attentions = getattr(outputs, "attentions", None)
-    if isinstance(attentions, tuple) and not attentions:
+    if any(name.endswith("attentions") and value == () for name, value in _named(outputs)):
         used = loaded.config._attn_implementation  # noqa: SLF001 - has no public name
         said.append(
             f"the attentions are empty: {used} does not compute them; load with --attn eager"
         )
     return said
+
+
+def _notes_on_added(added: Mapping[str, Any]) -> list[str]:
+    if not added:
+        return []
+    return ["the decoder was started with its start token: outputs of the decoder are for that one"]
+
+
+def _named(outputs: Any) -> list[tuple[str, Any]]:
+    return list(outputs.items()) if isinstance(outputs, Mapping) else []

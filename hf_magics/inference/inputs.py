@@ -34,15 +34,17 @@ def read_inputs(value: Any) -> Inputs:
     if isinstance(value, Mapping) or hasattr(value, "input_ids"):
         return Inputs(tensors=dict(value))
     listed = value.tolist() if hasattr(value, "tolist") else value
-    if not isinstance(listed, Iterable):
+    if hasattr(value, "columns"):
+        raise InputError("-i takes one column of a table: a Series, such as -i df.text")
+    if not isinstance(listed, Iterable) or isinstance(listed, (bytes, bytearray)):
         raise InputError(
             f"-i takes a text, a list of texts, token IDs or a dictionary of tensors, not "
             f"{type(value).__name__}"
         )
-    items = list(listed)
+    items = [_plain(item) for item in listed]
     if items and all(_is_id(item) for item in items):
-        return Inputs(ids=(tuple(map(int, items)),))
-    if items and all(_is_line(item) for item in items):
+        return Inputs(ids=(tuple(items),))
+    if items and all(isinstance(item, (list, tuple)) for item in items):
         return Inputs(ids=tuple(_line(number, item) for number, item in enumerate(items, 1)))
     return Inputs(texts=tuple(items))  # tokenizing refuses what is no text, with its line
 
@@ -51,13 +53,14 @@ def _is_id(item: Any) -> bool:
     return isinstance(item, int) and not isinstance(item, bool)
 
 
-def _is_line(item: Any) -> bool:
-    return isinstance(item, (list, tuple)) or hasattr(item, "tolist")
+def _plain(item: Any) -> Any:
+    """Return an array, a tensor, or one number of them as Python's own."""
+    return item.tolist() if hasattr(item, "tolist") else item
 
 
-def _line(number: int, item: Any) -> tuple[int, ...]:
-    listed = item.tolist() if hasattr(item, "tolist") else list(item)
+def _line(number: int, items: Iterable[Any]) -> tuple[int, ...]:
+    listed = tuple(_plain(item) for item in items)
     for one in listed:
         if not _is_id(one):
             raise InputError(f"line {number} holds {one!r}, which is no token ID")
-    return tuple(listed)
+    return listed

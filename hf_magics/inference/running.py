@@ -14,8 +14,8 @@ from hf_magics.modeling.store import LoadedModel
 
 def run(
     loaded: LoadedModel, inputs: Mapping[str, Any], extra: Mapping[str, Any]
-) -> tuple[Any, str]:
-    """Return the model's output for one batch, and a note where the input had to be completed.
+) -> tuple[Any, dict[str, Any]]:
+    """Return the model's output for one batch, and the arguments that had to be added to the input.
 
     Args:
         loaded: The model.
@@ -41,17 +41,18 @@ def run(
         raise InputError(f"{loaded.name} does not take this input: {one_line(error)}") from error
 
 
-def _forward(model: Any, arguments: dict[str, Any]) -> tuple[Any, str]:
+_CPU_IS_FULL = "can't allocate memory"  # torch has no class for that
+
+
+def _forward(model: Any, arguments: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     try:
-        return model(**arguments), ""
+        return model(**arguments), {}
     except ValueError:
         started = _decoder_start(model, arguments)
         if started is None:
             raise
-        note = (
-            "the decoder was started with its start token: outputs of the decoder are for that one"
-        )
-        return model(**arguments, decoder_input_ids=started), note
+    added = {"decoder_input_ids": started}
+    return model(**arguments, **added), added
 
 
 def _decoder_start(model: Any, arguments: dict[str, Any]) -> torch.Tensor | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from hf_magics.inference.tokenizing import Encoded, split_pair
@@ -9,68 +10,79 @@ from hf_magics.snippets import Name, Snippet, call
 from hf_magics.specs import InferSpec, TokensSpec
 
 
-def infer_snippet(spec: InferSpec, encoded: Encoded) -> Snippet:
-    """Return inputs, then outputs under ``inference_mode``; the model's own code goes before."""
+def infer_snippet(spec: InferSpec, encoded: Encoded, added: Mapping[str, Any]) -> Snippet:
+    """Return inputs, then outputs under ``inference_mode``; the model's own code goes before.
+
+    Args:
+        spec: What was asked.
+        encoded: The batch that was run.
+        added: What had to be added to it: the decoder's start tokens.
+    """
     if spec.texts:
         lines = _from_texts(spec, encoded)
     elif spec.ids:
         lines = _from_ids(encoded)
     else:
-        lines = [f"inputs = {spec.variable or 'inputs'}  # tensors, as forward takes them"]
+        lines = [f"inputs = dict({spec.variable or 'inputs'})  # tensors, as forward takes them"]
+    for name, ids in added.items():
+        lines.append(f'inputs["{name}"] = torch.tensor({ids.tolist()})')
     extra = "".join(f", {name}={value!r}" for name, value in spec.extra)
-    if spec.ids or spec.texts:
-        lines.append("inputs = {name: tensor.to(model.device) for name, tensor in inputs.items()}")
+    lines.append("inputs = {name: tensor.to(model.device) for name, tensor in inputs.items()}")
     lines += ["with torch.inference_mode():", f"    outputs = model(**inputs{extra})"]
     return Snippet(("import torch",), tuple(lines))
 
 
-def tokens_snippet(spec: TokensSpec) -> Snippet:
+def tokens_snippet(spec: TokensSpec, pad_word: str = "") -> Snippet:
     """Return the call that gives the IDs, or the text of IDs."""
     if spec.ids:
         rows = [list(line) for line in spec.ids]
-        lines = [f"ids = {rows}", "texts = [tokenizer.decode(line) for line in ids]"]
+        skip = "" if spec.special else ", skip_special_tokens=True"
+        lines = [f"ids = {rows}", f"texts = [tokenizer.decode(line{skip}) for line in ids]"]
         return Snippet((), tuple(lines))
     keywords: dict[str, Any] = {}
     if spec.max_length:
         keywords |= {"truncation": True, "max_length": spec.max_length}
-    if spec.padding:
-        keywords["padding"] = spec.padding
     if not spec.special:
         keywords["add_special_tokens"] = False
-    pairs = [split_pair(text) for text in spec.texts]
-    if len({len(pair) for pair in pairs}) > 1:
-        each = f"tokenizer(*pair{_more(keywords)})"
-        lines = [f"pairs = {pairs}", f"ids = [{each}['input_ids'] for pair in pairs]"]
-        return Snippet((), tuple(line.replace("'input_ids'", '"input_ids"') for line in lines))
-    names, lines = _columns(spec.texts)
-    lines.append(f"inputs = {call('tokenizer', *names, **keywords)}")
-    lines.append('ids = inputs["input_ids"]')
-    return Snippet((), tuple(lines))
+    padding: dict[str, Any] = {"padding": spec.padding} if spec.padding else {}
+    if spec.padding == "max_length":
+        padding["max_length"] = spec.max_length
+    lines = [*_lent(pad_word), *_call(spec.texts, keywords, padding)]
+    return Snippet((), (*lines, 'ids = inputs["input_ids"]'))
 
 
 def _from_texts(spec: InferSpec, encoded: Encoded) -> list[str]:
     keywords: dict[str, Any] = {}
     if encoded.limit:
         keywords |= {"truncation": True, "max_length": encoded.limit}
-    padding = ["tokenizer.pad_token = tokenizer.eos_token"] if encoded.pad_word else []
-    if len({len(split_pair(text)) for text in spec.texts}) > 1:
-        pairs = [split_pair(text) for text in spec.texts]
-        return [
-            f"pairs = {pairs}",
-            *padding,
-            f"each = [tokenizer(*pair{_more(keywords)}) for pair in pairs]",
-            'inputs = tokenizer.pad(each, return_tensors="pt")',
-        ]
-    names, lines = _columns(spec.texts)
-    if len(spec.texts) > 1:
-        keywords = {"padding": True, **keywords}
-    made = call("tokenizer", *names, **keywords, return_tensors="pt")
-    return [*lines, *padding, f"inputs = {made}"]
+    padding = {"padding": True} if len(spec.texts) > 1 else {}
+    return [
+        *_lent(encoded.pad_word),
+        *_call(spec.texts, keywords, padding, return_tensors="pt"),
+    ]
 
 
-def _columns(texts: tuple[str, ...]) -> tuple[list[Name], list[str]]:
+def _call(
+    texts: tuple[str, ...], keywords: dict[str, Any], padding: dict[str, Any], **last: Any
+) -> list[str]:
+    """Return the lines that make ``inputs``; a list that mixes pairs and single texts takes a loop."""
+    pairs = [split_pair(text) for text in texts]
+    if len({len(pair) for pair in pairs}) == 1:
+        names, lines = _columns(pairs)
+        made = call("tokenizer", *names, **{**padding, **keywords, **last})
+        return [*lines, f"inputs = {made}"]
+    each = call("tokenizer", Name("*pair"), **keywords)
+    padded = call("tokenizer.pad", Name("each"), **{"padding": False, **padding, **last})
+    return [f"pairs = {pairs}", f"each = [{each} for pair in pairs]", f"inputs = {padded}"]
+
+
+def _lent(pad_word: str) -> list[str]:
+    return [f"tokenizer.pad_token = {pad_word!r}  # it has none of its own"] if pad_word else []
+
+
+def _columns(pairs: list[tuple[str, ...]]) -> tuple[list[Name], list[str]]:
     """Return the names of the lists of texts, and the lines that write them down."""
-    columns = list(zip(*(split_pair(text) for text in texts), strict=True))
+    columns = list(zip(*pairs, strict=True))
     names = ["texts"] if len(columns) == 1 else ["texts", "pairs"]
     lines = [
         f"{name} = {call('', list(column))[1:-1].strip().removesuffix(',')}"
@@ -88,7 +100,3 @@ def _from_ids(encoded: Encoded) -> list[str]:
     else:
         lines.append("attention_mask = torch.ones_like(input_ids)")
     return [*lines, 'inputs = {"input_ids": input_ids, "attention_mask": attention_mask}']
-
-
-def _more(keywords: dict[str, Any]) -> str:
-    return "".join(f", {name}={value!r}" for name, value in keywords.items())

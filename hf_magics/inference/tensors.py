@@ -59,7 +59,8 @@ def summarise(name: str, tensor: torch.Tensor) -> TensorSummary:
         str(tensor.device),
         tensor.numel() * tensor.element_size(),
     )
-    if tensor.numel() == 0 or tensor.is_meta or tensor.is_complex():
+    dense = tensor.layout == torch.strided and not tensor.is_quantized
+    if tensor.numel() == 0 or tensor.is_meta or tensor.is_complex() or not dense:
         return basic
     tensor = tensor.detach()
     return replace(basic, **_statistics(tensor), corner=corner(tensor), heat=heat(tensor))
@@ -77,7 +78,7 @@ def walk(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         for number, inner in enumerate(value):
             yield from walk(inner, f"{name}[{number}]" if name else f"output[{number}]")
     elif value is not None:
-        yield name, value
+        yield name or "output", value
 
 
 def summaries(outputs: Any) -> tuple[TensorSummary | OtherSummary, ...]:
@@ -120,16 +121,18 @@ def heat(tensor: torch.Tensor) -> tuple[tuple[float, ...], ...]:
     matrix = tensor
     while matrix.dim() > 2:  # noqa: PLR2004 - a matrix
         matrix = matrix[0]
-    matrix = torch.atleast_2d(matrix).float()
+    matrix = torch.atleast_2d(matrix)
+    matrix = matrix if matrix.dtype == torch.float64 else matrix.float()
     rows, columns = min(_HEAT_ROWS, matrix.shape[0]), min(_HEAT_COLUMNS, matrix.shape[1])
     pooled = torch.nn.functional.adaptive_avg_pool2d(matrix[None], (rows, columns))[0]
     return tuple(tuple(row) for row in pooled.tolist())
 
 
 def _statistics(tensor: torch.Tensor) -> dict[str, Any]:
-    values = tensor.float() if tensor.dtype in _WIDENED else tensor
-    if not values.is_floating_point():
-        values = values.double()
+    if not tensor.is_floating_point():
+        values = tensor.double()
+    else:
+        values = tensor.float() if tensor.element_size() < _SINGLE else tensor
     low, high = (float(one) for one in torch.aminmax(values))
     if math.isfinite(low) and math.isfinite(high):
         return {"low": low, "high": high, **_moments(values)}
@@ -141,7 +144,7 @@ def _statistics(tensor: torch.Tensor) -> dict[str, Any]:
     return {"low": low, "high": high, "nans": nans, "infs": infs, **_moments(finite)}
 
 
-_WIDENED = {torch.float16, torch.bfloat16}
+_SINGLE = 4  # bytes of a float32; torch computes little on what is narrower
 _CHUNK = 2**18  # elements whose deviations stay in a core's cache: 4 times as fast as std_mean
 
 
@@ -150,11 +153,23 @@ def _moments(values: torch.Tensor) -> dict[str, float]:
         return {"mean": float(values)}  # one value has no spread
     flat = values.reshape(-1)
     mean = float(flat.sum(dtype=torch.float64)) / flat.numel()
-    squares = sum(_sum_of_squares(chunk - mean) for chunk in flat.split(_CHUNK))
-    return {"mean": mean, "std": math.sqrt(squares / (flat.numel() - 1))}
+    return {"mean": mean, "std": math.sqrt(_squares(flat, mean) / (flat.numel() - 1))}
 
 
-def _sum_of_squares(values: torch.Tensor) -> float:
+def _squares(flat: torch.Tensor, mean: float) -> float:
+    """Return the sum of the squared deviations from the mean.
+
+    The deviations are from the mean as the dtype can hold it; what that adds, n times the squared
+    difference of the two, is taken off again.
+    """
+    centre = float(torch.tensor(mean, dtype=flat.dtype))
+    around = sum(_dot(chunk - centre) for chunk in flat.split(_CHUNK))
+    if not math.isfinite(around) and flat.dtype != torch.float64:
+        return _squares(flat.double(), mean)  # deviations over 1e19: their squares overflow
+    return max(0.0, around - flat.numel() * (mean - centre) ** 2)
+
+
+def _dot(values: torch.Tensor) -> float:
     return float(torch.dot(values, values))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from hf_magics.display.numbers import plural
 from hf_magics.display.words import sentence_list
 from hf_magics.errors import InputError, TokenizerError
 from hf_magics.modeling.limits import position_limit, token_limit
@@ -30,7 +31,7 @@ class Cut:
         """Say it in one sentence, with the text that was lost."""
         shown = self.lost_text if len(self.lost_text) <= _SHOWN else f"{self.lost_text[:_SHOWN]}…"
         return (
-            f"line {self.line} is too long: it was cut to {self.limit:,} tokens, and "
+            f"line {self.line} is too long: it was cut to {plural(self.limit, 'token')}, and "
             f"{self.lost_tokens:,} were lost: “{shown}”"
         )
 
@@ -81,11 +82,11 @@ def encode(loaded: LoadedModel, texts: Sequence[str], max_length: int | None = N
     with loaded.lock, borrowed_pad(tokenizer, len(texts)) as pad_word:
         batch = _batch(tokenizer, [split_pair(text) for text in texts], cutting)
         lengths = tuple(batch["attention_mask"].sum(dim=1).tolist())
+        check_room(lengths, limit)
         cuts = _cuts(tokenizer, texts, lengths, limit)
+    check_rows(loaded, batch["input_ids"])
     unknown = _unknown(tokenizer, batch["input_ids"])
-    longest, shortest = max(lengths), min(lengths)
-    used_pad = pad_word if longest != shortest else ""
-    return Encoded(dict(batch), lengths, limit, cuts, used_pad, unknown)
+    return Encoded(dict(batch), lengths, limit, cuts, pad_word, unknown)
 
 
 def from_ids(loaded: LoadedModel, ids: TokenIds, max_length: int | None = None) -> Encoded:
@@ -161,6 +162,32 @@ def check_ids(ids: TokenIds, size: int) -> None:
                 )
 
 
+def check_room(lengths: Sequence[int], limit: int | None) -> None:
+    """Refuse a limit with less room than the special tokens take: tokenizers then cut nothing.
+
+    Raises:
+        InputError: A line is longer than the limit though it was cut.
+    """
+    if limit is not None and max(lengths) > limit:
+        raise InputError(
+            f"--max-length {limit} is less than the special tokens of a line: give a higher one"
+        )
+
+
+def check_rows(loaded: LoadedModel, ids: torch.Tensor) -> None:
+    """Refuse token IDs that the model's embedding does not have.
+
+    Raises:
+        InputError: Naming the highest one.
+    """
+    rows, highest = embedding_rows(loaded.model), int(ids.max()) if ids.numel() else 0
+    if rows is not None and highest >= rows:
+        raise InputError(
+            f"token ID {highest} is outside the vocabulary of {loaded.name}: its embedding has "
+            f"{rows:,} rows (0 to {rows - 1:,})"
+        )
+
+
 def vocabulary_size(loaded: LoadedModel) -> int:
     """Return the number of rows of the model's embedding, else the tokenizer's entries."""
     rows = embedding_rows(loaded.model)
@@ -176,18 +203,23 @@ def borrowed_pad(tokenizer: Any, lines: int) -> Iterator[str]:
     if lines == 1 or tokenizer.pad_token_id is not None:
         yield ""
         return
-    word = tokenizer.eos_token or tokenizer.unk_token or tokenizer.convert_ids_to_tokens(0)
+    word = word_to_borrow(tokenizer)
     tokenizer.pad_token = word
     try:
-        yield str(word)
+        yield word
     finally:
         tokenizer.pad_token = None
+
+
+def word_to_borrow(tokenizer: Any) -> str:
+    """Return the token that pads where the tokenizer has none for that."""
+    return str(tokenizer.eos_token or tokenizer.unk_token or tokenizer.convert_ids_to_tokens(0))
 
 
 def notes_on(encoded: Encoded) -> list[str]:
     """Say what was cut, borrowed or unknown."""
     said = [cut.words() for cut in encoded.cuts]
-    if encoded.pad_word:
+    if encoded.pad_word and len(set(encoded.lengths)) > 1:
         said.append(
             f"the tokenizer has no pad token: {encoded.pad_word!r} was borrowed for padding, which "
             "the "
@@ -244,14 +276,27 @@ def _cut(tokenizer: Any, text: str, line: int, limit: int) -> Cut | None:
     lost = len(whole) - limit
     if lost <= 0:
         return None
-    if not tokenizer.is_fast:
-        return Cut(line, lost, limit, tokenizer.decode(whole[limit:]))
+    found = _lost_stretches if tokenizer.is_fast else _lost_tokens
+    texts = (text.strip() for text in found(tokenizer, parts, limit, lost))
+    return Cut(line, lost, limit, " … ".join(text for text in texts if text))
+
+
+def _lost_tokens(tokenizer: Any, parts: tuple[str, ...], _limit: int, count: int) -> list[str]:
+    """Return of each text what a tokenizer without offsets takes away when it cuts so many tokens."""
+    each = [tokenizer(part, add_special_tokens=False, verbose=False)["input_ids"] for part in parts]
+    cut = tokenizer.truncate_sequences(
+        *each, num_tokens_to_remove=count, truncation_strategy="longest_first"
+    )
+    left = tokenizer.truncation_side == "left"
+    return [
+        tokenizer.decode(ids[: len(ids) - len(kept)] if left else ids[len(kept) :])
+        for ids, kept in zip(each, cut, strict=False)
+    ]
+
+
+def _lost_stretches(tokenizer: Any, parts: tuple[str, ...], limit: int, _count: int) -> list[str]:
+    """Return of each text the stretch that no kept token covers."""
     kept = tokenizer(*parts, truncation=True, max_length=limit, return_offsets_mapping=True)
-    return Cut(line, lost, limit, " … ".join(_lost_parts(tokenizer, parts, kept)))
-
-
-def _lost_parts(tokenizer: Any, parts: tuple[str, ...], kept: Any) -> list[str]:
-    """Return of each text the stretch that no kept token covers, where there is one."""
     lost = []
     for number, part in enumerate(parts):
         spans = [
@@ -263,8 +308,8 @@ def _lost_parts(tokenizer: Any, parts: tuple[str, ...], kept: Any) -> list[str]:
             rest = part[: min((start for start, _ in spans), default=len(part))]
         else:
             rest = part[max((end for _, end in spans), default=0) :]
-        lost.append(rest.strip())
-    return [rest for rest in lost if rest]
+        lost.append(rest)
+    return lost
 
 
 def _unknown(tokenizer: Any, ids: torch.Tensor) -> int:

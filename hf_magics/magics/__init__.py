@@ -21,12 +21,12 @@ def register(shell: Any) -> None:
 
 def unregister(shell: Any) -> None:
     """Take back the magics, the matcher and the configurable."""
-    for kind in ("line", "cell"):
-        found = shell.magics_manager.magics[kind]
-        for name in [name for name in found if name == "hf" or name.startswith("hf_")]:
+    ours = [one for one in shell.configurables if isinstance(one, HFMagics)]
+    for found in shell.magics_manager.magics.values():
+        for name in [name for name, one in found.items() if getattr(one, "__self__", 0) in ours]:
             del found[name]
-    shell.configurables[:] = [one for one in shell.configurables if not isinstance(one, HFMagics)]
+    shell.configurables[:] = [one for one in shell.configurables if one not in ours]
     shell.magics_manager.registry.pop(HFMagics.__name__, None)
-    matcher = getattr(shell, _MATCHER, None)
+    matcher = shell.__dict__.pop(_MATCHER, None)
     if matcher in shell.Completer.custom_matchers:
         shell.Completer.custom_matchers.remove(matcher)

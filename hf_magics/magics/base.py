@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import functools
 import keyword
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
+from types import MappingProxyType
 from typing import Any
 
 from IPython.core.error import UsageError
-from IPython.core.magic import Magics, no_var_expand
+from IPython.core.magic import Magics, needs_local_scope, no_var_expand
 from traitlets import Bool, Int, TraitType, Unicode
 
 from hf_magics import api
 from hf_magics.display.parts import Code, Page
 from hf_magics.display.progress import lines_from
 from hf_magics.display.shown import Shown
+from hf_magics.display.words import one_line
 from hf_magics.errors import HFMagicsError, OptionError
 from hf_magics.magics.options import Asked, read
 from hf_magics.magics.progress import line_maker
@@ -42,10 +46,15 @@ class Help(Shown):
         return self._page
 
 
+class HelpAsked(Exception):  # noqa: N818 - nothing is wrong: the line asks for the usage
+    """There is ``--help`` among the options."""
+
+
 class Base(Magics):
     """The way from a line to a verb and back."""
 
     shell: Any  # IPython says that it may be None, and gives one to every magics class
+    local: Mapping[str, Any] = MappingProxyType({})  # the variables of the function that is run
 
     device = _trait("device")
     dtype = _trait("dtype")
@@ -62,17 +71,20 @@ class Base(Magics):
     @property
     def variables(self) -> dict[str, Any]:
         """The notebook's variables."""
-        return dict(self.shell.user_ns)
+        return {**self.shell.user_ns, **self.local}
 
     def ask(
         self, method: Any, line: str, cell: str | None = None, *, has_text: bool = False
     ) -> Asked:
         """Read the line of a magic by its own options."""
-        return read(method.parser, line, cell, self.variables, has_text=has_text)
+        asked = read(method.parser, line, cell, self.variables, has_text=has_text)
+        if asked.options.help:
+            raise HelpAsked
+        return asked
 
     def word_or_object(self, word: str) -> Any:
         """Return the notebook's object of that name where it is no string, else the word itself."""
-        value = self.shell.user_ns.get(word, word)
+        value = self.variables.get(word, word)
         return word if isinstance(value, str) else value
 
     def give(self, asked: Asked, result: Shown) -> Shown:
@@ -83,7 +95,7 @@ class Base(Magics):
         shown = result
         if hasattr(result, "kept_in"):
             shown = result.kept_in(api.session.kept, self.settings.outputs_bytes)
-        return quiet(shown) if getattr(asked.options, "quiet", False) else shown
+        return quiet(shown, self.shell) if getattr(asked.options, "quiet", False) else shown
 
 
 def magic(method: Callable[..., Shown]) -> Any:
@@ -93,19 +105,23 @@ def magic(method: Callable[..., Shown]) -> Any:
     outside of the handler, so that no traceback keeps a half-loaded model alive.
     """
 
+    @no_var_expand  # the grammar's own expansion is in `lines`
+    @needs_local_scope
     @functools.wraps(method)
-    def run(self: Base, line: str, cell: str | None = None) -> Any:
+    def run(
+        self: Base, line: str, cell: str | None = None, local_ns: Mapping[str, Any] | None = None
+    ) -> Any:
         try:
-            if "--help" in line.split():
-                parser = run.parser  # type: ignore[attr-defined]
-                return Help(method.__name__, parser.format_help())
-            with lines_from(line_maker(self.shell)):
+            with lines_from(line_maker(self.shell)), _variables_of(self, local_ns or {}):
                 return method(self, line) if cell is None else method(self, line, cell)
+        except HelpAsked:
+            parser = run.parser  # type: ignore[attr-defined] - magic_arguments puts it there
+            return Help(method.__name__, parser.format_help())
         except HFMagicsError as error:
-            message = str(error)
+            message = one_line(error)
         raise UsageError(message)
 
-    return no_var_expand(run)  # the grammar's own expansion is in `lines`
+    return run
 
 
 def check_output_name(name: str) -> None:
@@ -118,10 +134,23 @@ def check_output_name(name: str) -> None:
         raise OptionError(f"-o takes the name of a variable, not '{name}'")
 
 
-def quiet(result: Shown) -> Shown:
-    """Return the result in a form that IPython shows nothing of."""
-    kind = type(result)
-    silent = type(kind.__name__, (kind,), {"_ipython_display_": lambda _: None})
-    other: Shown = object.__new__(silent)
-    other.__dict__.update(result.__dict__)
-    return other
+def quiet(result: Shown, shell: Any) -> Shown:
+    """Return the result in a form that IPython shows nothing of, as long as this cell runs."""
+    cell = shell.execution_count
+
+    def show() -> None:
+        if shell.execution_count != cell:
+            raise NotImplementedError  # which IPython takes for: show it as any other object
+
+    other: Any = copy.copy(result)
+    other._ipython_display_ = show
+    return other  # type: ignore[no-any-return]
+
+
+@contextlib.contextmanager
+def _variables_of(magics: Base, local: Mapping[str, Any]) -> Iterator[None]:
+    magics.local = local
+    try:
+        yield
+    finally:
+        magics.local = {}

@@ -6,6 +6,7 @@ from IPython.core.magic import line_magic, magics_class
 
 from hf_magics import api
 from hf_magics.display.shown import Shown
+from hf_magics.magics.arguments import no_fields, only
 from hf_magics.magics.base import magic
 from hf_magics.magics.inference import InferenceMagics
 from hf_magics.magics.models import ModelMagics
@@ -22,7 +23,9 @@ class HFMagics(ModelMagics, InferenceMagics):
     @options("hf")
     def hf(self, line: str) -> Shown:
         """Show what there is, and the session at a glance."""
-        self.ask(self.hf, line)
+        asked = self.ask(self.hf, line)
+        only(asked, 0, "%hf")
+        no_fields(asked, "%hf")
         return Overview(magics_of(self), api.models() if len(api.session) else None)
 
 

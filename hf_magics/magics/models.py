@@ -10,10 +10,17 @@ from IPython.core.magic_arguments import argument
 from hf_magics import api
 from hf_magics.display.shown import Shown
 from hf_magics.errors import OptionError
+from hf_magics.magics.arguments import (
+    at_most_one,
+    fields_for,
+    no_fields,
+    only,
+    only_options,
+)
 from hf_magics.magics.base import Base, magic
 from hf_magics.magics.letting_go import ShellNotebook
 from hf_magics.magics.lines import look_up
-from hf_magics.magics.options import HEAD, INPUT, NAME, PLACE, REPLACE, SET, Asked, options, pairs
+from hf_magics.magics.options import HEAD, INPUT, NAME, PLACE, REPLACE, SET, options, pairs
 
 
 @magics_class
@@ -46,10 +53,12 @@ class ModelMagics(Base):
         o = asked.options
         tokenizer = self.word_or_object(o.tokenizer)
         if o.input:
-            _only(asked, 0, "%hf_load -i VAR")
+            only(asked, 0, "%hf_load -i VAR")
+            no_fields(asked, "%hf_load -i VAR")
+            only_options(asked, {"input", "name", "tokenizer", "replace"}, "%hf_load -i VAR")
             model = look_up(o.input, self.variables)
             return api.add(model, tokenizer or None, o.name, replace=o.replace, variable=o.input)
-        _only(asked, 1, "%hf_load SOURCE")
+        only(asked, 1, "%hf_load SOURCE")
         words = _words(o, "name", "task", "class_", "revision", "gguf", "dtype", "device", "attn")
         words |= _words(o, "trust_remote_code", "offline", "replace")
         extra = pairs(o.set)
@@ -59,7 +68,7 @@ class ModelMagics(Base):
             tokenizer=tokenizer,
             set=extra,
             settings=self.settings,
-            **asked.fields,
+            **fields_for(api.load, asked),
         )
 
     @line_magic
@@ -75,12 +84,16 @@ class ModelMagics(Base):
     def hf_new(self, line: str) -> Shown:
         """Make a model with random weights from a config, of any type: bert, gpt2, t5."""
         asked = self.ask(self.hf_new, line)
-        _only(asked, 1, "%hf_new TYPE")
+        only(asked, 1, "%hf_new TYPE")
         o = asked.options
         words = _words(o, "name", "task", "class_", "dtype", "device", "seed", "replace")
         tokenizer = self.word_or_object(o.tokenizer)
         return api.new(
-            asked.names[0], **words, tokenizer=tokenizer, settings=self.settings, **asked.fields
+            asked.names[0],
+            **words,
+            tokenizer=tokenizer,
+            settings=self.settings,
+            **fields_for(api.new, asked),
         )
 
     @line_magic
@@ -95,7 +108,7 @@ class ModelMagics(Base):
     def hf_config(self, line: str) -> Shown:
         """Show a config: its fields, their types, and first what differs from the defaults."""
         asked = self.ask(self.hf_config, line)
-        target = _at_most_one(asked, "%hf_config [NAME|SOURCE|TYPE]")
+        target = at_most_one(asked, "%hf_config [NAME|SOURCE|TYPE]")
         o = asked.options
         return api.config(target, vs=o.vs, all=o.all, settings=self.settings)
 
@@ -104,7 +117,7 @@ class ModelMagics(Base):
     @options("hf_models")
     def hf_models(self, line: str) -> Shown:
         """List the models of the session."""
-        _only(self.ask(self.hf_models, line), 0, "%hf_models")
+        only(self.ask(self.hf_models, line), 0, "%hf_models")
         return api.models()
 
     @line_magic
@@ -113,7 +126,7 @@ class ModelMagics(Base):
     def hf_use(self, line: str) -> Shown:
         """Make a model the current one; move it to a device or cast it."""
         asked = self.ask(self.hf_use, line)
-        name = _at_most_one(asked, "%hf_use NAME")
+        name = at_most_one(asked, "%hf_use NAME")
         return api.use(name, device=asked.options.device, dtype=asked.options.dtype)
 
     @line_magic
@@ -125,8 +138,10 @@ class ModelMagics(Base):
     def hf_drop(self, line: str) -> Shown:
         """Let go of models, Out[] and tracebacks included, and show the memory that came back."""
         asked = self.ask(self.hf_drop, line)
-        _no_fields(asked, "%hf_drop NAME ...")
+        no_fields(asked, "%hf_drop NAME ...")
         everything = asked.options.all
+        if everything:
+            only(asked, 0, "%hf_drop --all")
         return api.drop(*asked.names, all=everything, notebook=ShellNotebook(self.shell))
 
     @line_magic
@@ -141,7 +156,7 @@ class ModelMagics(Base):
     def hf_save(self, line: str) -> Shown:
         """Write a model and its tokenizer to a folder: whole, or not at all."""
         asked = self.ask(self.hf_save, line)
-        _no_fields(asked, "%hf_save [NAME] PATH")
+        no_fields(asked, "%hf_save [NAME] PATH")
         if len(asked.names) not in {1, 2}:
             raise OptionError(
                 "%hf_save [NAME] PATH: say where to save, for example %hf_save my_model"
@@ -155,22 +170,3 @@ class ModelMagics(Base):
 
 def _words(parsed: Any, *names: str) -> Any:
     return {name: getattr(parsed, name) for name in names}
-
-
-def _only(asked: Asked, count: int, usage: str) -> None:
-    if len(asked.names) < count:
-        raise OptionError(f"{usage}: {usage.rpartition(' ')[2]} is missing; --help shows more")
-    if len(asked.names) > count:
-        raise OptionError(f"{usage}: what is '{asked.names[count]}'? --help shows the options")
-
-
-def _at_most_one(asked: Asked, usage: str) -> str:
-    _no_fields(asked, usage)
-    if len(asked.names) > 1:
-        raise OptionError(f"{usage}: what is '{asked.names[1]}'? --help shows the options")
-    return "".join(asked.names)
-
-
-def _no_fields(asked: Asked, usage: str) -> None:
-    for name in asked.fields:
-        raise OptionError(f"{usage} takes no FIELD=VALUE such as {name}=…")

@@ -13,7 +13,7 @@ from IPython.core.magic_arguments import MagicArgumentParser, argument, kwds, ma
 from hf_magics.display.words import nearest
 from hf_magics.errors import InputError, OptionError
 from hf_magics.literals import literal
-from hf_magics.magics.lines import Word, expand, expand_text, look_up, words
+from hf_magics.magics.lines import Word, Words, expand, expand_text, look_up
 from hf_magics.modeling.heads import TASKS
 
 _FIELD = re.compile(r"[A-Za-z_][\w.]*=")
@@ -26,14 +26,14 @@ class Asked:
     """What a line and a cell asked for.
 
     ``options`` are the parsed options, ``names`` the plain arguments, ``fields`` the
-    ``FIELD=VALUE`` ones, ``text`` the payload of the line (None where there is none), ``cell`` the
-    cell's body.
+    ``FIELD=VALUE`` ones, ``text`` the payload of the line (``""`` where there is none), ``cell``
+    the cell's body.
     """
 
     options: argparse.Namespace
     names: list[str] = field(default_factory=list)
     fields: dict[str, str] = field(default_factory=dict)
-    text: str | None = None
+    text: str = ""
     cell: str | None = None
 
 
@@ -59,25 +59,17 @@ def read(
     """
     taken: list[str] = []
     plain: list[Word] = []
-    text: str | None = None
-    stream = words(line)
-    for word in stream:
+    stream = Words(line)
+    while not (has_text and stream.at_text) and (word := next(stream, None)):
         if word.text == "--" and not word.quoted:
-            rest = line[word.start + 2 :]
-            if has_text:
-                text = rest.strip()
-                break
-            plain += list(words(rest))
             break
         if word.is_option:
             taken += _option(parser, word, stream, variables)
-        elif has_text:
-            text = line[word.start :].rstrip()
-            break
         else:
             plain.append(word)
-    asked = Asked(_parse(parser, taken), cell=cell)
-    asked.text = None if text is None else expand_text(text, variables)
+    text = line[stream.start :].rstrip() if has_text else ""
+    asked = Asked(_parse(parser, taken), text=expand_text(text, variables), cell=cell)
+    plain += () if has_text else stream
     for word in plain:
         _place(asked, word, variables)
     return asked
@@ -91,7 +83,7 @@ def payload(asked: Asked, variables: Mapping[str, Any]) -> tuple[Any, str]:
     """
     body = asked.cell if asked.cell is not None and asked.cell.strip() else None
     variable = getattr(asked.options, "input", "") or ""
-    given = [one for one in (asked.text or None, body, variable or None) if one is not None]
+    given = [one for one in (asked.text, body, variable) if one]
     if len(given) > 1:
         raise InputError(
             "text is given twice: on the line, in the cell or with -i; one of them is meant"
@@ -110,8 +102,9 @@ def payload(asked: Asked, variables: Mapping[str, Any]) -> tuple[Any, str]:
 def cell_lines(body: str, *, whole: bool) -> list[str]:
     """Return the inputs of a cell: a line each, blank ones skipped; or the whole as one."""
     if whole:
-        return [body.strip("\n")]
-    return [line for line in body.splitlines() if line.strip()]
+        return [body.strip("\r\n")]
+    lines = (line.removesuffix("\r") for line in body.split("\n"))
+    return [line for line in lines if line.strip()]
 
 
 def pairs(words_: Iterable[str] | None) -> dict[str, Any]:
@@ -199,13 +192,16 @@ def _option(
     spelled, equals, value = word.text.partition("=")
     action = known.get(spelled)
     if action is None:
-        raise OptionError(f"no option '{spelled}'{nearest(spelled, known)}; --help lists them")
+        hint = "; -- goes before a text that begins so" if "--whole" in known else ""
+        raise OptionError(
+            f"no option '{spelled}'{nearest(spelled, known)}; --help lists them{hint}"
+        )
     if action.nargs == 0:
         if equals:
             raise OptionError(f"{spelled} takes no value")
         return [spelled]
     following = Word(value, word.start) if equals else next(iter(rest), None)
-    if following is None:
+    if following is None or (following.is_option and following.text in known):
         raise OptionError(f"{spelled} needs a value: {action.metavar or 'VALUE'}")
     return [f"{action.option_strings[-1]}={expand(following, variables)}"]
 

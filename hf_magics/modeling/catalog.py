@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 _CONFIG_NAMES = re.compile(r'\("([\w.-]+)", "\w+Config"\)')
+_MODULES = re.compile(r'\("([\w.-]+)", "(\w+)"\)')
 _EXPORTED = re.compile(r"__all__ = \[(.*?)\]", re.DOTALL)
 
 
@@ -27,28 +28,27 @@ def model_types() -> tuple[str, ...]:
 @functools.cache
 def config_fields(model_type: str) -> tuple[tuple[str, str], ...]:
     """Return the fields of a type's config with the types they take, none where it is unknown."""
-    folder = model_type.replace("-", "_")
-    source = _text(_package() / "models" / folder / f"configuration_{folder}.py")
-    classes = [node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
-    own = next((node for node in classes if f"'{model_type}'" in _model_type_of(node)), None)
-    annotated = [node for node in own.body if isinstance(node, ast.AnnAssign)] if own else []
-    fields = [(ast.unparse(node.target), ast.unparse(node.annotation)) for node in annotated]
-    return (*fields, ("num_labels", "int")) if fields else ()
+    tree = ast.parse(_source("configuration", model_type))
+    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    own = next((node for node in classes.values() if _model_type_of(node) == model_type), None)
+    if own is None:
+        return ()
+    fields: dict[str, str] = {}
+    for one in [*reversed(_bases(own, classes)), own]:
+        fields |= _annotated(one)
+    return (*fields.items(), ("num_labels", "int"))
 
 
 @functools.cache
 def classes(model_type: str) -> tuple[str, ...]:
     """Return the model classes of a type."""
-    folder = model_type.replace("-", "_")
-    source = _text(_package() / "models" / folder / f"modeling_{folder}.py")
-    match = _EXPORTED.search(source)
+    match = _EXPORTED.search(_source("modeling", model_type))
     return tuple(re.findall(r'"(\w+)"', match.group(1))) if match else ()
 
 
 def type_of(source: str) -> str:
     """Return the model type of a folder or a cached hub id, ``""`` where it is not known."""
-    folders = [Path(source).expanduser(), *_snapshots(source)]
-    for folder in folders:
+    for folder in [_path(source), *_snapshots(source)]:
         text = _text(folder / "config.json")
         try:
             return str(json.loads(text).get("model_type", ""))
@@ -66,11 +66,12 @@ def cached_ids() -> list[str]:
 def folders(start: str) -> list[str]:
     """Return the folders and GGUF files whose path begins so."""
     head, _, last = start.rpartition("/")
-    parent = Path(f"{head}/" if head or start.startswith("/") else ".").expanduser()
-    if not parent.is_dir():
-        return []
+    parent = _path(f"{head}/" if head or start.startswith("/") else ".")
     prefix = start[: len(start) - len(last)]
-    entries = sorted(one for one in parent.iterdir() if one.name.startswith(last))
+    try:
+        entries = sorted(one for one in parent.iterdir() if one.name.startswith(last))
+    except (OSError, ValueError):  # not there, not ours to read, or no path at all
+        return []
     shown = [one for one in entries if last or not one.name.startswith(".")]
     found = [f"{prefix}{one.name}/" for one in shown if one.is_dir()]
     return found + [prefix + one.name for one in shown if one.suffix == ".gguf"]
@@ -81,8 +82,18 @@ def _snapshots(repo_id: str) -> list[Path]:
 
 
 def _cache() -> Path:
-    home = os.environ.get("HF_HOME", "~/.cache/huggingface")
-    return Path(os.environ.get("HF_HUB_CACHE", f"{home}/hub")).expanduser()
+    """Return the hub's cache as huggingface_hub finds it, which takes too long to import."""
+    base = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    home = os.environ.get("HF_HOME", f"{base}/huggingface")
+    legacy = os.environ.get("HUGGINGFACE_HUB_CACHE", f"{home}/hub")
+    return _path(os.path.expandvars(os.environ.get("HF_HUB_CACHE", legacy)))
+
+
+def _path(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # ~somebody who has no home here
+        return Path(text)
 
 
 @functools.cache
@@ -98,10 +109,41 @@ def _text(path: Path) -> str:
         return ""
 
 
+def _source(kind: str, model_type: str) -> str:
+    """Return the module of a type, which several types may share, as text."""
+    module = _modules().get(model_type, model_type.replace("-", "_"))
+    return _text(_package() / "models" / module / f"{kind}_{module}.py")
+
+
+@functools.cache
+def _modules() -> dict[str, str]:
+    """Return the modules of the types that are not called as their module is."""
+    auto = _package() / "models" / "auto"
+    texts = (_text(auto / name) for name in ("auto_mappings.py", "configuration_auto.py"))
+    listed = (text.partition("SPECIAL_MODEL_TYPE_TO_MODULE_NAME")[2] for text in texts)
+    tables = (text.partition("\n)")[0] for text in listed)
+    return dict(pair for table in tables for pair in _MODULES.findall(table))
+
+
+def _annotated(node: ast.ClassDef) -> dict[str, str]:
+    """Return the dataclass fields that stand in a class, with their types."""
+    found = [one for one in node.body if isinstance(one, ast.AnnAssign)]
+    types = {ast.unparse(one.target): ast.unparse(one.annotation) for one in found}
+    return {name: takes for name, takes in types.items() if not takes.startswith("ClassVar")}
+
+
+def _bases(node: ast.ClassDef, classes: dict[str, ast.ClassDef]) -> list[ast.ClassDef]:
+    """Return the bases of a class that stand in the same file, nearest first."""
+    names = [ast.unparse(base) for base in node.bases]
+    near = [classes[name] for name in names if name in classes]
+    return [one for base in near for one in (base, *_bases(base, classes))]
+
+
 def _model_type_of(node: ast.ClassDef) -> str:
-    assigned = (one for one in node.body if isinstance(one, ast.Assign))
-    return next((ast.unparse(one.value) for one in assigned if _target(one) == "model_type"), "")
-
-
-def _target(node: ast.Assign) -> str:
-    return ast.unparse(node.targets[0])
+    for one in node.body:
+        targets = one.targets if isinstance(one, ast.Assign) else [getattr(one, "target", None)]
+        named = [target.id for target in targets if isinstance(target, ast.Name)]
+        value = getattr(one, "value", None)
+        if named == ["model_type"] and isinstance(value, ast.Constant):
+            return str(value.value)
+    return ""

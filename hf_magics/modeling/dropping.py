@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import psutil
 import torch
+from torch.multiprocessing.reductions import StorageWeakRef
 
 from hf_magics.display.numbers import size
 from hf_magics.display.parts import Column, Note, Page, Table, facts
@@ -43,11 +44,13 @@ def drop(spec: DropSpec, session: Session, notebook: Notebook | None = None) -> 
         session.get(name)
     before = _memory()
     dropped = [_Dropped(session.remove(name)) for name in names]
+    for name in session:
+        _leave_to(session[name].model, dropped)
     held = _release(dropped, notebook)
     after = _memory()
     session.log.append(DropSpec(tuple(names)))
     rows = tuple((one.name, one.head, one.nbytes) for one in dropped)
-    alive = tuple(one.name for one in dropped if one.model() is not None)
+    alive = tuple(one.name for one in dropped if one.is_alive())
     return DropResult(rows, before, after, alive, held)
 
 
@@ -103,14 +106,44 @@ class DropResult(Shown):
 
 
 class _Dropped:
-    """What is left of a model when nothing may hold it: its name, size, and a weak reference."""
+    """What is left of a model when nothing may hold it: its name, size, and weak references.
+
+    The weights count too, each by the memory that it lies in: an optimiser, a layer or a
+    ``state_dict`` that is still there holds them without the model.
+    """
 
     def __init__(self, loaded: LoadedModel) -> None:
         self.name = loaded.name
         self.head = type(loaded.model).__name__
         self.nbytes = weight_bytes(loaded.model)
-        self.model = weakref.ref(loaded.model)
-        self.entry = weakref.ref(loaded)
+        self.objects = (weakref.ref(loaded), weakref.ref(loaded.model))
+        self.storages = {_place(one): StorageWeakRef(one) for one in _storages(loaded.model)}
+
+    def is_alive(self) -> bool:
+        """Say whether the model or one of its weights is still in memory."""
+        return any(one() is not None for one in self.objects) or any(
+            not one.expired() for one in self.storages.values()
+        )
+
+    def marks(self) -> set[int]:
+        """Return what the objects and memory that are still there are known by."""
+        objects = {id(one()) for one in self.objects if one() is not None}
+        return objects | {place for place, one in self.storages.items() if not one.expired()}
+
+
+def _leave_to(model: Any, dropped: list[_Dropped]) -> None:
+    """Don't count weights that a model which stays shares with a dropped one."""
+    for storage in _storages(model):
+        for one in dropped:
+            one.storages.pop(_place(storage), None)
+
+
+def _storages(model: Any) -> list[Any]:
+    return [one.untyped_storage() for one in (*model.parameters(), *model.buffers())]
+
+
+def _place(storage: Any) -> int:
+    return int(storage._cdata)  # noqa: SLF001 - torch's own name for the memory, one for all views
 
 
 def _release(dropped: list[_Dropped], notebook: Notebook | None) -> tuple[str, ...]:
@@ -120,34 +153,48 @@ def _release(dropped: list[_Dropped], notebook: Notebook | None) -> tuple[str, .
     gc.collect()
     if torch.cuda.is_initialized():
         torch.cuda.empty_cache()
-    if notebook is None or all(one.model() is None for one in dropped):
+    if notebook is None or not any(one.is_alive() for one in dropped):
         return ()
     variables = notebook.variables()
     return tuple(name for name, value in variables.items() if _reaches(value, dropped))
 
 
 def _reaches(value: Any, dropped: list[_Dropped]) -> bool:
-    """Say whether one of the dropped models can be reached from a value.
+    """Say whether one of the dropped models, or a weight of one, can be reached from a value.
 
-    Follows references as the garbage collector does; modules, classes and dictionaries of globals
-    are not entered, since from there everything can be reached.
+    Follows references as the garbage collector does, and those of torch's graphs of gradients;
+    modules, classes and dictionaries of globals are not entered, since from there everything can be
+    reached.
     """
-    wanted = {
-        id(one) for model in dropped for one in (model.model(), model.entry()) if one is not None
-    }
+    wanted = set[int]().union(*(model.marks() for model in dropped))
     seen: set[int] = set()
     todo = [value]
     while todo and len(seen) < _MOST_OBJECTS:
         one = todo.pop()
         if id(one) in seen or isinstance(one, (ModuleType, type, str, bytes, int, float)):
             continue
-        if id(one) in wanted:
+        if id(one) in wanted or (isinstance(one, torch.Tensor) and _lies_in(one, wanted)):
             return True
         if type(one) is dict and "__builtins__" in one:
             continue
         seen.add(id(one))
-        todo += gc.get_referents(one)
+        todo += _referents(one)
     return False
+
+
+def _lies_in(tensor: torch.Tensor, places: set[int]) -> bool:
+    return tensor.layout is torch.strided and _place(tensor.untyped_storage()) in places
+
+
+def _referents(one: Any) -> list[Any]:
+    """Return what an object refers to; the garbage collector does not see a graph of gradients."""
+    found = gc.get_referents(one)
+    if isinstance(one, torch.Tensor):
+        found.append(one.grad_fn)
+    if isinstance(one, torch.autograd.graph.Node):
+        found += [node for node, _ in one.next_functions]
+        found.append(getattr(one, "variable", None))
+    return found
 
 
 def _memory() -> tuple[int, int]:

@@ -9,6 +9,7 @@ from hf_magics.modeling.store import LoadedModel
 _NO_LIMIT = 10**9  # a tokenizer made from a vocabulary says 1e30
 _SPEAKING_OF_POSITIONS = (
     "max_position_embeddings",
+    "max_encoder_position_embeddings",
     "max_source_positions",
     "max_seq_len",
     "n_positions",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
+import re
+import sys
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any, Self, TextIO
 
 from huggingface_hub import utils as hub_utils
 from transformers.utils import logging as transformers_logging
@@ -13,6 +16,7 @@ from transformers.utils import logging as transformers_logging
 from hf_magics.display.progress import Meter, progress
 from hf_magics.display.words import one_line
 
+_COUNTED = re.compile(r"(\d+)/(\d+)")
 _SHOWN_BY_US = ("LOAD REPORT",)
 
 
@@ -26,7 +30,7 @@ def watched(label: str, *, notes: list[str]) -> Iterator[Meter]:
         label: What is being done, for the line of progress.
         notes: Where each warning that transformers logs goes, once.
     """
-    with progress(label) as meter, _bars_into(meter), _warnings_into(notes):
+    with progress(label) as meter, _bars_into(meter), _warnings_into(notes), _stray_bars(meter):
         yield meter
 
 
@@ -104,6 +108,39 @@ def _warnings_into(notes: list[str]) -> Iterator[None]:
         yield
     finally:
         logger.handlers = handlers
+
+
+class _Stray(io.TextIOBase):
+    """Standard error for the length of a block: a bar's text goes to the meter, the rest through."""
+
+    def __init__(self, meter: Meter, through: TextIO) -> None:
+        self._meter = meter
+        self._through = through
+        self._in_bar = False
+
+    def write(self, text: str) -> int:
+        """Take a bar's line, which begins with a carriage return, and the line feed that ends it."""
+        if "\r" in text:
+            self._in_bar = True
+            found = _COUNTED.findall(text)
+            if found:
+                done, total = map(int, found[-1])
+                self._meter.advance(done, total)
+        elif not (self._in_bar and not text.strip()):
+            self._in_bar = False
+            self._through.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush what went through."""
+        self._through.flush()
+
+
+@contextlib.contextmanager
+def _stray_bars(meter: Meter) -> Iterator[None]:
+    """Catch the bars that transformers makes without its own factory: that of a GGUF file."""
+    with contextlib.redirect_stderr(_Stray(meter, sys.stderr)):
+        yield
 
 
 def _length(iterable: Any) -> int | None:

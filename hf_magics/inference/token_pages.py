@@ -1,0 +1,212 @@
+"""The page of tokens: each line's text with its tokens marked, their table, and their IDs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hf_magics.display.numbers import plural
+from hf_magics.display.parts import (
+    Cell,
+    Code,
+    Column,
+    Marked,
+    Note,
+    Page,
+    Part,
+    Span,
+    Table,
+    Text,
+    facts,
+)
+from hf_magics.display.shown import Shown
+
+
+@dataclass(frozen=True)
+class Token:
+    """One token.
+
+    ``start`` and ``end`` are character offsets in the text of its ``part`` (0, or 1 for the second
+    of a pair), -1 where the tokenizer gives none; ``word`` numbers the words of a part, -1 for
+    special tokens; ``attended`` is the attention mask.
+    """
+
+    text: str
+    id: int
+    piece: str
+    part: int
+    start: int
+    end: int
+    word: int
+    special: bool
+    attended: bool
+
+
+@dataclass(frozen=True)
+class Line:
+    """One input: its text, or the two texts of a pair, and its tokens."""
+
+    parts: tuple[str, ...]
+    tokens: tuple[Token, ...]
+
+
+class TokensResult(Shown):
+    """The tokens of each line: ``.ids``, ``.tokens`` and ``.text`` are lists, an entry a line."""
+
+    def __init__(
+        self,
+        name: str,
+        kind: str,
+        lines: tuple[Line, ...],
+        *,
+        notes: tuple[str, ...],
+        rows: int,
+        code: str,
+    ) -> None:
+        self.name = name
+        self.lines = lines
+        self.code = code
+        self._kind = kind
+        self._notes = notes
+        self._rows = rows
+
+    @property
+    def ids(self) -> list[list[int]]:
+        """The token IDs of each line."""
+        return [[token.id for token in line.tokens] for line in self.lines]
+
+    @property
+    def tokens(self) -> list[list[str]]:
+        """The tokens of each line, as the vocabulary has them."""
+        return [[token.text for token in line.tokens] for line in self.lines]
+
+    @property
+    def text(self) -> list[str]:
+        """The text of each line; a tab parts a pair."""
+        return ["\t".join(line.parts) for line in self.lines]
+
+    def records(self) -> list[dict[str, Any]]:
+        """A row a token."""
+        return [
+            {"line": number, "position": position} | dataclasses.asdict(token)
+            for number, line in enumerate(self.lines, 1)
+            for position, token in enumerate(line.tokens)
+        ]
+
+    def page(self) -> Page:
+        """For each line its text with the tokens marked, their table, and the IDs to copy."""
+        parts: list[Part] = []
+        most = max(1, self._rows // len(self.lines))
+        for number, line in enumerate(self.lines[: self._rows], 1):
+            parts += self._line(number, line, most)
+        if len(self.lines) > self._rows:
+            hidden = len(self.lines) - self._rows
+            parts.append(facts({"left out": f"{plural(hidden, 'more line')}: .df has them all"}))
+        total = sum(len(line.tokens) for line in self.lines)
+        title = f"{self.name} · {self._kind} · {plural(total, 'token')}"
+        return Page(title, tuple(parts), tuple(Note(note) for note in self._notes))
+
+    def _line(self, number: int, line: Line, most: int) -> list[Part]:
+        shown = line.tokens[:most]
+        hidden = len(line.tokens) - len(shown)
+        left_out = f"{plural(hidden, 'more token')}: .df has them all" if hidden else ""
+        caption = f"line {number}: {plural(len(line.tokens), 'token')}"
+        table = Table(
+            _COLUMNS, tuple(_row(place, one) for place, one in enumerate(shown)), caption, left_out
+        )
+        ids = Code(str([token.id for token in line.tokens]), "python")
+        texts: list[Part] = [*marked(line)] or [Text(part) for part in line.parts]
+        return [*texts, table, ids]
+
+
+class ComparedTokens(Shown):
+    """The same lines by several tokenizers: ``.ids`` and ``.tokens`` by a model's name."""
+
+    def __init__(self, results: Sequence[TokensResult]) -> None:
+        self._results = tuple(results)
+        self.code = "\n".join(result.code for result in results)
+
+    @property
+    def ids(self) -> dict[str, list[list[int]]]:
+        """By model, the token IDs of each line."""
+        return {result.name: result.ids for result in self._results}
+
+    @property
+    def tokens(self) -> dict[str, list[list[str]]]:
+        """By model, the tokens of each line."""
+        return {result.name: result.tokens for result in self._results}
+
+    def records(self) -> list[dict[str, Any]]:
+        """A row a token, with its model."""
+        return [{"model": one.name} | row for one in self._results for row in one.records()]
+
+    def page(self) -> Page:
+        """The counts, then each line as every tokenizer cuts it."""
+        names = [result.name for result in self._results]
+        counts = tuple(
+            (result.name, result._kind, f"{sum(map(len, result.ids)):,}")  # noqa: SLF001
+            for result in self._results
+        )
+        columns = (Column("model"), Column("tokenizer", mono=True), Column("tokens", "right"))
+        parts: list[Part] = [Table(columns, counts, "Tokens in all")]
+        for number in range(len(self._results[0].lines)):
+            parts.append(self._beside(number))
+        notes = tuple(Note(f"{one.name}: {note}") for one in self._results for note in one._notes)  # noqa: SLF001
+        return Page(f"tokens · {' and '.join(names)}", tuple(parts), notes)
+
+    def _beside(self, number: int) -> Table:
+        rows = []
+        for result in self._results:
+            line = result.lines[number]
+            cut: Cell = next(iter(marked(line)), "")
+            tokens = " ".join(token.text for token in line.tokens)
+            rows.append((result.name, f"{len(line.tokens):,}", cut, tokens))
+        columns = (
+            Column("model"),
+            Column("tokens", "right"),
+            Column("text"),
+            Column("as the vocabulary has it", mono=True),
+        )
+        return Table(columns, tuple(rows), f"line {number + 1}")
+
+
+def marked(line: Line) -> list[Marked]:
+    """Return the texts of a line with each token's stretch marked, where its offsets are known."""
+    found = []
+    for number, part in enumerate(line.parts):
+        spans = tuple(
+            Span(token.start, token.end, f"{token.text} = {token.id}")
+            for token in line.tokens
+            if token.part == number and 0 <= token.start < token.end
+        )
+        if spans:
+            found.append(Marked(part, spans))
+    return found
+
+
+_COLUMNS = (
+    Column("#", "right"),
+    Column("token", mono=True),
+    Column("ID", "right"),
+    Column("text", mono=True),
+    Column("characters", "right"),
+    Column("word", "right"),
+    Column("special"),
+    Column("mask", "right"),
+)
+
+
+def _row(place: int, token: Token) -> tuple[str, ...]:
+    known = token.start >= 0 and not token.special
+    return (
+        str(place),
+        token.text,
+        str(token.id),
+        token.piece,
+        f"{token.start}–{token.end}" if known else "",
+        str(token.word) if token.word >= 0 else "",
+        "special" if token.special else "",
+        "1" if token.attended else "0",
+    )
