@@ -29,6 +29,7 @@ from hf_magics.specs import (
 )
 
 if TYPE_CHECKING:
+    from hf_magics.display.shown import Shown
     from hf_magics.inference.infer import InferResult
     from hf_magics.inference.inputs import Inputs
     from hf_magics.inference.tokens import ComparedTokens, TokensResult
@@ -306,6 +307,20 @@ def infer(
     extra = tuple((set or {}).items())
     spec = InferSpec(model, read.texts, read.ids, task, max_length, extra, variable)
     return inferring.infer(spec, session, settings, tensors=read.tensors)
+
+
+def overview(magics: Mapping[str, str]) -> Shown:
+    """Show the models that are loaded, and the magics with a line each."""
+    from hf_magics.display.guide import Overview
+
+    return Overview(magics, models() if len(session) else None)
+
+
+def usage(title: str, text: str) -> Shown:
+    """Show the usage of a magic."""
+    from hf_magics.display.guide import Help
+
+    return Help(title, text)
 
 
 def _read(inputs: Any) -> Inputs:

@@ -51,14 +51,15 @@ def _literal(value: object) -> str:
     if isinstance(value, Name):
         return str(value)
     if isinstance(value, str):
-        return _string(value)
+        return quoted(value)
     if isinstance(value, list | tuple):
         inner = ", ".join(_literal(item) for item in value)
         return f"[{inner}]"
     return repr(value)
 
 
-def _string(value: str) -> str:
+def quoted(value: str) -> str:
+    """Return a string's literal, in double quotes where it can be."""
     body = repr(value)
     if body[0] == "'" and '"' not in body:
         return f'"{body[1:-1]}"'.replace("\\'", "'")

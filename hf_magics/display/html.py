@@ -44,6 +44,7 @@ _NOTES = {
     "warning": ("Warning:", "rgba(240,160,0,.15)", "rgba(240,150,0,.9)"),
 }
 _CELL_PICTURE, _PICTURE = (96, 48), (384, 384)  # pixels: width and height
+_NAME = 64  # characters; what is longer is a text, and too much of it in bold is loud
 _SPACES_COUNT = re.compile(r"^\s|\s$|\s\s|\n")
 
 
@@ -73,7 +74,7 @@ def _part(part: Part) -> str:  # noqa: PLR0911 - one return a part
         case Heat():
             return _heat(part)
         case Code():
-            return f'<pre style="{_PRE};overflow-x:auto">{_pre(_code(part))}</pre>'
+            return f'<pre style="{_PRE}-wrap;overflow-x:auto">{_pre(_code(part))}</pre>'
         case Table():
             return _table(part)
         case Fold():
@@ -117,8 +118,8 @@ def _table(table: Table) -> str:
     left_out = table.left_out and f'<div style="{_FAINT}">{_text(table.left_out)}</div>'
     return (
         f'<div style="{_BLOCK}"><div style="overflow-x:auto">'
-        f'<table cellpadding="4" style="border-collapse:collapse;margin:0">{caption}{_head(table.columns)}'
-        f"<tbody>{rows}</tbody></table></div>{left_out}</div>"
+        '<table cellpadding="4" style="border-collapse:collapse;margin:0">'
+        f"{caption}{_head(table.columns)}<tbody>{rows}</tbody></table></div>{left_out}</div>"
     )
 
 
@@ -146,7 +147,8 @@ def _cell(column: Column, cell: Cell, *, heads: bool) -> str:
     if column.mono and isinstance(cell, str) and cell:
         content = f"<samp>{content}</samp>"
     if heads:
-        return f'<th scope="row" style="{style}">{content}</th>'
+        weight = "" if isinstance(cell, str) and len(cell) <= _NAME else ";font-weight:normal"
+        return f'<th scope="row" style="{style}{weight}">{content}</th>'
     return f'<td style="{style}">{content}</td>'
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import Protocol
 
 from hf_magics.display.numbers import size
@@ -29,7 +32,9 @@ class TerminalLine:
     def __init__(self) -> None:
         from tqdm import tqdm  # noqa: PLC0415 - 80 ms that loading the extension need not wait for
 
-        self._bar = tqdm(total=0, bar_format="{desc}", leave=False, disable=None)
+        # not sys.stderr: while transformers works, that is where its bars are caught
+        real = sys.__stderr__ or sys.stderr
+        self._bar = tqdm(total=0, bar_format="{desc}", leave=False, disable=None, file=real)
 
     def show(self, text: str) -> None:
         """Put this text in the place of the last."""
@@ -41,47 +46,97 @@ class TerminalLine:
 
 
 class Meter:
-    """How far one piece of work is; shows itself once it has taken a second."""
+    """How far one piece of work is; shows itself once it has taken a second.
+
+    A timer does that, so that work which has nothing to count, such as a hub that is slow to
+    answer, is named too. Downloads count from threads of their own: the lock gives the line to one.
+    """
 
     def __init__(self, label: str, make_line: Callable[[], Line]) -> None:
         self.label = label
         self._make_line = make_line
         self._line: Line | None = None
-        self._started = self._shown = time.monotonic()
+        self._started = self._part_started = self._shown = time.monotonic()
+        self._text = ""
+        self._lock = threading.RLock()
+        self._timer = threading.Timer(_PATIENCE_S, self.at_once)
+        self._timer.daemon = True
+        self._timer.start()
 
     def at_once(self) -> None:
-        """Show the label now: the work is known to be long."""
-        self._show(f"{self.label} …")
+        """Show what is known now: the work is long."""
+        self._show(self._text or f"{self.label} …")
 
     def advance(self, done: float, total: float | None, unit: str = "", what: str = "") -> None:
         """Say that ``done`` of ``total`` is done, in bytes where ``unit`` is ``"B"``."""
         now = time.monotonic()
-        if now - self._started < _PATIENCE_S or now - self._shown < _PERIOD_S:
-            return
-        self._shown = now
-        amount = _amount(done, total, unit)
-        rate = f" · {size(int(done / (now - self._started)))}/s" if unit == "B" else ""
-        self._show(f"{what or self.label}: {amount}{rate}")
+        rate = ""
+        if unit == "B" and done and now > self._part_started:
+            rate = f" · {size(int(done / (now - self._part_started)))}/s"
+        self.say(f"{what or self.label}: {_amount(done, total, unit)}{rate}")
+
+    def say(self, text: str) -> None:
+        """Put this in the line, now or as soon as there is one."""
+        now = time.monotonic()
+        self._text = text
+        if now - self._started >= _PATIENCE_S and now - self._shown >= _PERIOD_S:
+            self._show(text)
 
     def close(self) -> None:
         """Take the line away."""
-        if self._line is not None:
-            self._line.clear()
-            self._line = None
+        self._timer.cancel()
+        with self._lock:
+            self._make_line = _Nowhere
+            if self._line is not None:
+                self._line.clear()
+                self._line = None
+
+    @contextlib.contextmanager
+    def part(self, label: str) -> Iterator[Meter]:
+        """Name a part of the work for the length of the block."""
+        before = self.label
+        self.label, self._text = label, ""
+        self._part_started = time.monotonic()
+        try:
+            yield self
+        finally:
+            self.label, self._text = before, ""
 
     def _show(self, text: str) -> None:
-        if self._line is None:
-            self._line = self._make_line()
-        self._line.show(text)
+        with self._lock:
+            self._shown = time.monotonic()
+            if self._line is None:
+                self._line = self._make_line()
+            self._line.show(text)
+
+
+class _Nowhere:
+    """Where a thread writes that comes late: the line is gone, and stays so."""
+
+    def show(self, _: str) -> None:
+        """Show nothing."""
+
+    def clear(self) -> None:
+        """Have nothing to take away."""
 
 
 @contextlib.contextmanager
 def progress(label: str) -> Iterator[Meter]:
-    """Give a meter for the length of the block; its line is gone at the end, whatever happens."""
+    """Give a meter for the length of the block; its line is gone at the end, whatever happens.
+
+    Inside of another such block it is that one's: one line tells of all.
+    """
+    outer = _current.get()
+    if outer is not None:
+        with outer.part(label) as meter:
+            yield meter
+        return
     meter = Meter(label, _makers[-1])
+    before = _current.set(meter)
     try:
         yield meter
     finally:
+        _current.reset(before)
         meter.close()
 
 
@@ -96,6 +151,7 @@ def lines_from(make_line: Callable[[], Line]) -> Iterator[None]:
 
 
 _makers: list[Callable[[], Line]] = [TerminalLine]
+_current: ContextVar[Meter | None] = ContextVar("meter", default=None)
 
 
 def _amount(done: float, total: float | None, unit: str) -> str:

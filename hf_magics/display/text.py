@@ -53,6 +53,11 @@ class _Column:
     def breadth(self) -> int:
         return max(map(broadest, (self.name, *self.texts)))
 
+    @property
+    def same_in_all(self) -> bool:
+        """Whether every one of several rows says the same here."""
+        return len(self.texts) > 1 and len(set(self.texts)) == 1 and "" not in self.texts
+
 
 def render(page: Page, width: int = 80) -> str:
     """The page in lines of at most ``width`` columns (40 at least), as far as words allow."""
@@ -132,15 +137,28 @@ def _table(table: Table, width: int) -> str:
 
 
 def _rows(table: Table, width: int) -> str:
-    """As columns; if too wide, without pictures and wrapped; if still too wide, as records."""
+    """As columns; where they are too wide: without pictures, wrapped, what all rows share said once.
+
+    A row a block of lines where even that is too wide.
+    """
     columns = _columns(table)
     natural = [column.breadth for column in columns]
     if sum(natural) <= _room(columns, width):
         return _grid(columns, natural)
     columns = [column for column in columns if not column.picture]
-    flexible = [column.align == "left" for column in columns]
-    widths = fitted([c.breadth for c in columns], flexible, _room(columns, width))
-    return _grid(columns, widths) if widths else _records(columns, width)
+    shared = [column for column in columns[1:] if column.same_in_all]
+    varying = [column for column in columns if column not in shared]
+    for kept, said in ((columns, []), (varying, shared)):
+        flexible = [column.align == "left" for column in kept]
+        widths = fitted([column.breadth for column in kept], flexible, _room(kept, width))
+        if widths:
+            return "\n".join(filter(None, (_in_every_row(said, width), _grid(kept, widths))))
+    return _records(columns, width)
+
+
+def _in_every_row(columns: list[_Column], width: int) -> str:
+    said = ", ".join(f"{column.name} {column.texts[0]}" for column in columns)
+    return _lines(f"in every row: {said}", width) if said else ""
 
 
 def _columns(table: Table) -> list[_Column]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_SHORT = 2  # letters that say too little of how a word goes on
+
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'bert'?"`` for a word like one that is known, else ``""``."""
     names = [name for name in known if not name.startswith("_")]
     folded = {name.lower(): name for name in names}
-    found = difflib.get_close_matches(word.lower(), folded, n=1, cutoff=0.6)
+    begun = [name for name in folded if len(word) > _SHORT and name.startswith(word.lower())]
+    found = difflib.get_close_matches(word.lower(), folded, n=1, cutoff=0.6) or begun
     return f"; did you mean '{folded[found[0]]}'?" if found else ""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hf_magics.inference.tokenizing import Encoded, split_pair
-from hf_magics.snippets import Name, Snippet, call
+from hf_magics.snippets import Name, Snippet, call, quoted
 from hf_magics.specs import InferSpec, TokensSpec
 
 
@@ -65,7 +65,7 @@ def _from_texts(spec: InferSpec, encoded: Encoded) -> list[str]:
 def _call(
     texts: tuple[str, ...], keywords: dict[str, Any], padding: dict[str, Any], **last: Any
 ) -> list[str]:
-    """Return the lines that make ``inputs``; a list that mixes pairs and single texts takes a loop."""
+    """Return the lines that make ``inputs``; pairs beside single texts take a loop."""
     pairs = [split_pair(text) for text in texts]
     if len({len(pair) for pair in pairs}) == 1:
         names, lines = _columns(pairs)
@@ -77,7 +77,9 @@ def _call(
 
 
 def _lent(pad_word: str) -> list[str]:
-    return [f"tokenizer.pad_token = {pad_word!r}  # it has none of its own"] if pad_word else []
+    return (
+        [f"tokenizer.pad_token = {quoted(pad_word)}  # it has none of its own"] if pad_word else []
+    )
 
 
 def _columns(pairs: list[tuple[str, ...]]) -> tuple[list[Name], list[str]]:

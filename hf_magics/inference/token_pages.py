@@ -151,8 +151,7 @@ class ComparedTokens(Shown):
         )
         columns = (Column("model"), Column("tokenizer", mono=True), Column("tokens", "right"))
         parts: list[Part] = [Table(columns, counts, "Tokens in all")]
-        for number in range(len(self._results[0].lines)):
-            parts.append(self._beside(number))
+        parts += [self._beside(number) for number in range(len(self._results[0].lines))]
         notes = tuple(Note(f"{one.name}: {note}") for one in self._results for note in one._notes)  # noqa: SLF001
         return Page(f"tokens · {' and '.join(names)}", tuple(parts), notes)
 

@@ -9,34 +9,13 @@ from typing import Any
 
 import torch
 
-from hf_magics.display.numbers import plural
 from hf_magics.display.words import sentence_list
 from hf_magics.errors import InputError, TokenizerError
+from hf_magics.inference.cutting import Cut, find_cuts
 from hf_magics.modeling.limits import position_limit, token_limit
 from hf_magics.modeling.store import LoadedModel
 from hf_magics.modeling.weights import embedding_rows
 from hf_magics.specs import TokenIds
-
-
-@dataclass(frozen=True)
-class Cut:
-    """A text that was over the limit: its number from 1, and what was lost of it."""
-
-    line: int
-    lost_tokens: int
-    limit: int
-    lost_text: str
-
-    def words(self) -> str:
-        """Say it in one sentence, with the text that was lost."""
-        shown = self.lost_text if len(self.lost_text) <= _SHOWN else f"{self.lost_text[:_SHOWN]}…"
-        return (
-            f"line {self.line} is too long: it was cut to {plural(self.limit, 'token')}, and "
-            f"{self.lost_tokens:,} were lost: “{shown}”"
-        )
-
-
-_SHOWN = 300
 
 
 @dataclass(frozen=True)
@@ -79,11 +58,12 @@ def encode(loaded: LoadedModel, texts: Sequence[str], max_length: int | None = N
     check_texts(texts)
     limit = _limit(loaded, max_length)
     cutting = {"truncation": True, "max_length": limit} if limit else {}
+    parts = [split_pair(text) for text in texts]
     with loaded.lock, borrowed_pad(tokenizer, len(texts)) as pad_word:
-        batch = _batch(tokenizer, [split_pair(text) for text in texts], cutting)
+        batch = _batch(tokenizer, parts, cutting)
         lengths = tuple(batch["attention_mask"].sum(dim=1).tolist())
         check_room(lengths, limit)
-        cuts = _cuts(tokenizer, texts, lengths, limit)
+        cuts = find_cuts(tokenizer, parts, lengths, limit)
     check_rows(loaded, batch["input_ids"])
     unknown = _unknown(tokenizer, batch["input_ids"])
     return Encoded(dict(batch), lengths, limit, cuts, pad_word, unknown)
@@ -257,59 +237,6 @@ def _limit(loaded: LoadedModel, max_length: int | None) -> int | None:
             f"--max-length {max_length:,} is more than the {positions:,} positions of {loaded.name}"
         )
     return max_length
-
-
-def _cuts(
-    tokenizer: Any, texts: Sequence[str], lengths: tuple[int, ...], limit: int | None
-) -> tuple[Cut, ...]:
-    """Tokenise in full what may have been cut, and say what of it was lost."""
-    if limit is None:
-        return ()
-    full = [number for number, length in enumerate(lengths) if length >= limit]
-    found = (_cut(tokenizer, texts[number], number + 1, limit) for number in full)
-    return tuple(one for one in found if one is not None)
-
-
-def _cut(tokenizer: Any, text: str, line: int, limit: int) -> Cut | None:
-    parts = split_pair(text)
-    whole = tokenizer(*parts, verbose=False)["input_ids"]
-    lost = len(whole) - limit
-    if lost <= 0:
-        return None
-    found = _lost_stretches if tokenizer.is_fast else _lost_tokens
-    texts = (text.strip() for text in found(tokenizer, parts, limit, lost))
-    return Cut(line, lost, limit, " … ".join(text for text in texts if text))
-
-
-def _lost_tokens(tokenizer: Any, parts: tuple[str, ...], _limit: int, count: int) -> list[str]:
-    """Return of each text what a tokenizer without offsets takes away when it cuts so many tokens."""
-    each = [tokenizer(part, add_special_tokens=False, verbose=False)["input_ids"] for part in parts]
-    cut = tokenizer.truncate_sequences(
-        *each, num_tokens_to_remove=count, truncation_strategy="longest_first"
-    )
-    left = tokenizer.truncation_side == "left"
-    return [
-        tokenizer.decode(ids[: len(ids) - len(kept)] if left else ids[len(kept) :])
-        for ids, kept in zip(each, cut, strict=False)
-    ]
-
-
-def _lost_stretches(tokenizer: Any, parts: tuple[str, ...], limit: int, _count: int) -> list[str]:
-    """Return of each text the stretch that no kept token covers."""
-    kept = tokenizer(*parts, truncation=True, max_length=limit, return_offsets_mapping=True)
-    lost = []
-    for number, part in enumerate(parts):
-        spans = [
-            span
-            for span, sequence in zip(kept["offset_mapping"], kept.sequence_ids(0), strict=True)
-            if sequence == number
-        ]
-        if tokenizer.truncation_side == "left":
-            rest = part[: min((start for start, _ in spans), default=len(part))]
-        else:
-            rest = part[max((end for _, end in spans), default=0) :]
-        lost.append(rest)
-    return lost
 
 
 def _unknown(tokenizer: Any, ids: torch.Tensor) -> int:

@@ -9,21 +9,22 @@ import keyword
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, needs_local_scope, no_var_expand
 from traitlets import Bool, Int, TraitType, Unicode
 
 from hf_magics import api
-from hf_magics.display.parts import Code, Page
 from hf_magics.display.progress import lines_from
-from hf_magics.display.shown import Shown
 from hf_magics.display.words import one_line
 from hf_magics.errors import HFMagicsError, OptionError
 from hf_magics.magics.options import Asked, read
 from hf_magics.magics.progress import line_maker
 from hf_magics.settings import Settings
+
+if TYPE_CHECKING:
+    from hf_magics.display.shown import Shown  # its renderers are imported with the first page
 
 _TRAITS: dict[type, type[TraitType[Any, Any]]] = {bool: Bool, int: Int, str: Unicode}
 _DEFAULTS = {one.name: one for one in fields(Settings)}
@@ -35,19 +36,8 @@ def _trait(name: str) -> Any:
     return _TRAITS[type(one.default)](one.default, help=one.metadata["help"]).tag(config=True)
 
 
-class Help(Shown):
-    """A magic's usage."""
-
-    def __init__(self, title: str, text: str) -> None:
-        self._page = Page(title, (Code(text),))
-
-    def page(self) -> Page:
-        """The usage, as argparse writes it."""
-        return self._page
-
-
 class HelpAsked(Exception):  # noqa: N818 - nothing is wrong: the line asks for the usage
-    """There is ``--help`` among the options."""
+    """There is ``--help`` among the options; the usage is the message."""
 
 
 class Base(Magics):
@@ -79,7 +69,7 @@ class Base(Magics):
         """Read the line of a magic by its own options."""
         asked = read(method.parser, line, cell, self.variables, has_text=has_text)
         if asked.options.help:
-            raise HelpAsked
+            raise HelpAsked(method.parser.format_help())
         return asked
 
     def word_or_object(self, word: str) -> Any:
@@ -114,9 +104,8 @@ def magic(method: Callable[..., Shown]) -> Any:
         try:
             with lines_from(line_maker(self.shell)), _variables_of(self, local_ns or {}):
                 return method(self, line) if cell is None else method(self, line, cell)
-        except HelpAsked:
-            parser = run.parser  # type: ignore[attr-defined] - magic_arguments puts it there
-            return Help(method.__name__, parser.format_help())
+        except HelpAsked as asked:
+            return api.usage(method.__name__, str(asked))
         except HFMagicsError as error:
             message = one_line(error)
         raise UsageError(message)

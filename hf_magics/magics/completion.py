@@ -8,7 +8,7 @@ from typing import Any
 
 from IPython.core.completer import SimpleCompletion, context_matcher
 
-from hf_magics.magics.options import CHOICES, option_names
+from hf_magics.magics.options import ANSWERS, CHOICES, option_names
 from hf_magics.modeling import catalog
 from hf_magics.modeling.heads import AUTO_CLASSES
 from hf_magics.modeling.store import session
@@ -40,25 +40,35 @@ def complete(shell: Any) -> Callable[[Any], Any]:
 def _offers(shell: Any, name: str, before: list[str], word: str) -> Iterable[tuple[str, str]]:
     known = option_names(shell.find_line_magic(name).parser)
     action = known.get(before[-1]) if before else None
+    plain = _plain(before[:-1], known)
+    if name in _TEXT and _plain(before, known):
+        return []  # in the text
     if action is not None and action.nargs != 0:
-        return _named("value", _values(shell, action.option_strings[-1], before))
+        return _named("value", _values(shell, name, action.option_strings[-1], plain, word))
     if word.startswith("-"):
         return _named("option", sorted(known))
     return _arguments(name, _plain(before, known), word)
 
 
-def _values(shell: Any, option: str, before: list[str]) -> list[str]:
+def _values(shell: Any, name: str, option: str, plain: list[str], word: str) -> list[str]:
     """Return what an option takes: choices, session names, variables, folders, classes."""
     if option in {"--model", "--vs"}:
         return list(session)
-    if option in {"--input", "--output", "--tokenizer"}:
-        hidden = shell.user_ns_hidden
-        return [one for one in shell.user_ns if one not in hidden and not one.startswith("_")]
+    if option in {"--input", "--output"}:
+        return _variables(shell)
+    if option == "--tokenizer":
+        return [*session, *_variables(shell), *catalog.cached_ids(), *catalog.folders(word)]
     if option == "--class":
-        plain = [one for one in before if not one.startswith("-") and "=" not in one]
         kind = plain and (catalog.type_of(plain[0]) or plain[0])
         return [*(catalog.classes(kind) if kind else ()), *AUTO_CLASSES]
+    if option == "--task" and name in _TEXT:
+        return list(ANSWERS)
     return list(CHOICES.get(option, ()))
+
+
+def _variables(shell: Any) -> list[str]:
+    hidden = shell.user_ns_hidden
+    return [one for one in shell.user_ns if one not in hidden and not one.startswith("_")]
 
 
 def _arguments(name: str, plain: list[str], word: str) -> list[tuple[str, str]]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from IPython.core.magic import line_magic, magics_class
 
 from hf_magics import api
-from hf_magics.display.shown import Shown
 from hf_magics.magics.arguments import no_fields, only
 from hf_magics.magics.base import magic
 from hf_magics.magics.inference import InferenceMagics
 from hf_magics.magics.models import ModelMagics
 from hf_magics.magics.options import options
-from hf_magics.magics.overview import Overview
+
+if TYPE_CHECKING:
+    from hf_magics.display.shown import Shown
 
 
 @magics_class
@@ -26,7 +29,7 @@ class HFMagics(ModelMagics, InferenceMagics):
         asked = self.ask(self.hf, line)
         only(asked, 0, "%hf")
         no_fields(asked, "%hf")
-        return Overview(magics_of(self), api.models() if len(api.session) else None)
+        return api.overview(summaries(self))
 
 
 # IPython registers the magics of the class itself alone: it has those of its bases as well
@@ -40,8 +43,10 @@ HFMagics.magics = {
 }
 
 
-def magics_of(magics: HFMagics) -> dict[str, object]:
-    """Return the magics by the way they are written, cell magics with two percent signs."""
-    names = sorted({**magics.magics["line"], **magics.magics["cell"]})
+def summaries(magics: HFMagics) -> dict[str, str]:
+    """Return each magic as it is written, cell magics with two percent signs, with its summary."""
     cells = magics.magics["cell"]
-    return {f"%%{name}" if name in cells else f"%{name}": getattr(magics, name) for name in names}
+    names = sorted({**magics.magics["line"], **cells})
+    return {
+        ("%%" if name in cells else "%") + name: getattr(magics, name).summary for name in names
+    }

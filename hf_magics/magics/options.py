@@ -175,8 +175,16 @@ LENGTH = argument(
 SET = argument(
     "--set", action="append", metavar="KEY=VALUE", help="an argument to pass on; repeatable"
 )
-CHOICES = {"--task": tuple(TASKS), "--dtype": ("auto", "float32", "bfloat16", "float16")}
+CHOICES = {
+    "--task": tuple(TASKS),
+    "--dtype": ("auto", "float32", "bfloat16", "float16", "float64"),
+    "--device": ("auto", "cpu", "cuda", "mps"),
+    "--attn": ("eager", "sdpa", "flash_attention_2"),
+    "--padding": ("longest", "max_length"),
+}
 """What Tab offers for an option's value."""
+ANSWERS = ("features",)
+"""What Tab offers for the task of an inference: the names in `inference.tasks`."""
 
 
 def option_names(parser: MagicArgumentParser) -> dict[str, argparse.Action]:
@@ -203,7 +211,10 @@ def _option(
     following = Word(value, word.start) if equals else next(iter(rest), None)
     if following is None or (following.is_option and following.text in known):
         raise OptionError(f"{spelled} needs a value: {action.metavar or 'VALUE'}")
-    return [f"{action.option_strings[-1]}={expand(following, variables)}"]
+    given = expand(following, variables)
+    if action.type is int and not re.fullmatch(r"-?\d+", given):
+        raise OptionError(f"{spelled} takes a whole number, not '{given}'")
+    return [f"{action.option_strings[-1]}={given}"]
 
 
 def _parse(parser: MagicArgumentParser, taken: list[str]) -> argparse.Namespace:

@@ -10,8 +10,9 @@ import os
 import re
 from pathlib import Path
 
-_CONFIG_NAMES = re.compile(r'\("([\w.-]+)", "\w+Config"\)')
-_MODULES = re.compile(r'\("([\w.-]+)", "(\w+)"\)')
+_MAPPINGS = ("auto_mappings.py", "configuration_auto.py")
+_CONFIG_NAMES = re.compile(r'"([\w.-]+)"[,:] "(?!Auto)\w+Config"')
+_MODULES = re.compile(r'"([\w.-]+)"[,:] "([a-z]\w*)"')
 _EXPORTED = re.compile(r"__all__ = \[(.*?)\]", re.DOTALL)
 
 
@@ -20,7 +21,7 @@ def model_types() -> tuple[str, ...]:
     """Return transformers' model types."""
     auto = _package() / "models" / "auto"
     found: dict[str, None] = {}
-    for name in ("auto_mappings.py", "configuration_auto.py"):
+    for name in _MAPPINGS:
         found |= dict.fromkeys(_CONFIG_NAMES.findall(_text(auto / name)))
     return tuple(found)
 
@@ -110,19 +111,20 @@ def _text(path: Path) -> str:
 
 
 def _source(kind: str, model_type: str) -> str:
-    """Return the module of a type, which several types may share, as text."""
-    module = _modules().get(model_type, model_type.replace("-", "_"))
-    return _text(_package() / "models" / module / f"{kind}_{module}.py")
+    """Return the module of a type, as text: its own, or the one of the folder that types share."""
+    own = model_type.replace("-", "_")
+    folder = _modules().get(model_type, own)
+    files = (_package() / "models" / folder / f"{kind}_{name}.py" for name in (own, folder))
+    return next(filter(None, map(_text, files)), "")
 
 
 @functools.cache
 def _modules() -> dict[str, str]:
     """Return the modules of the types that are not called as their module is."""
     auto = _package() / "models" / "auto"
-    texts = (_text(auto / name) for name in ("auto_mappings.py", "configuration_auto.py"))
-    listed = (text.partition("SPECIAL_MODEL_TYPE_TO_MODULE_NAME")[2] for text in texts)
-    tables = (text.partition("\n)")[0] for text in listed)
-    return dict(pair for table in tables for pair in _MODULES.findall(table))
+    texts = (_text(auto / name) for name in _MAPPINGS)
+    tables = (table for text in texts for table in text.split("SPECIAL_MODEL_TYPE_TO_MODULE_NAME"))
+    return dict(pair for table in tables for pair in _MODULES.findall(table.partition("\n)")[0]))
 
 
 def _annotated(node: ast.ClassDef) -> dict[str, str]:

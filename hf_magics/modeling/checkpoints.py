@@ -6,20 +6,24 @@ import difflib
 import json
 import os
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from hf_magics.display.words import sentence_list
 from hf_magics.errors import SourceError
-from hf_magics.modeling import hub
+from hf_magics.modeling import hub, hub_cache
 from hf_magics.modeling.architectures import is_model_type
 from hf_magics.modeling.folders import restore
 from hf_magics.modeling.store import Origin
 
+_CHOOSES_WEIGHTS = {"variant", "use_safetensors", "force_download", "local_files_only"}
+_ADDRESS = re.compile(r"https?://[^/]+/(?P<id>[\w.-]+/[\w.-]+)")
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
-
+_POINTER = b"version https://git-lfs"
+_TEMPLATES = "additional_chat_templates/"
 _SMALL = (".json", ".txt", ".model", ".jinja", ".spm", ".py", ".tiktoken")
 
 
@@ -40,6 +44,17 @@ class Checkpoint:
     offline: bool = False
     notes: tuple[str, ...] = ()
 
+    @property
+    def path_or_id(self) -> str:
+        """The file or folder that is meant; a hub id for one of the hub."""
+        inside = self.gguf or (self.subfolder if self.kind == "folder" else "")
+        return str(Path(self.location) / inside) if inside else self.location
+
+    def pointers(self) -> list[str]:
+        """Return the weights that are mere pointers, as a clone without git-lfs has them."""
+        weights = (path for path in self._paths() if path.suffix in _WEIGHTS)
+        return [path.name for path in weights if _is_pointer(path)]
+
     def has(self, *names: str) -> bool:
         """Say whether one of these files is there."""
         return not self.files.isdisjoint(names)
@@ -49,32 +64,40 @@ class Checkpoint:
 
         Their files are here already: the hub is not asked again.
         """
-        return self.weight_arguments() | ({"local_files_only": True} if self.kind == "hub" else {})
+        return self.which() | ({"local_files_only": True} if self.kind == "hub" else {})
 
-    def weight_arguments(self) -> dict[str, Any]:
-        """Return the keyword arguments of ``from_pretrained`` for the model."""
-        given = {
-            "revision": self.commit,
-            "gguf_file": self.gguf,
-            "subfolder": self.subfolder,
-            "local_files_only": self.offline,
-        }
+    def weight_arguments(self, extra: Collection[str] = ()) -> dict[str, Any]:
+        """Return the keyword arguments of ``from_pretrained`` for the model.
+
+        Args:
+            extra: The names of those that are given besides; some say which weights are meant.
+        """
+        here = self.offline or (self.is_cached() and _CHOOSES_WEIGHTS.isdisjoint(extra))
+        return self.which() | ({"local_files_only": True} if here else {})
+
+    def which(self) -> dict[str, Any]:
+        """Return the keyword arguments of ``from_pretrained`` that say which files are meant."""
+        given = {"revision": self.commit, "gguf_file": self.gguf, "subfolder": self.subfolder}
         return {name: value for name, value in given.items() if value}
+
+    def is_cached(self) -> bool:
+        """Say whether the weights of a hub id are in the cache, all of them."""
+        return self.kind == "hub" and hub_cache.has_weights(self._folder())
 
     def small_files(self) -> list[str]:
         """Return the files beside the weights that a model or tokenizer is made from."""
         prefix = f"{self.subfolder}/" if self.subfolder else ""
-        small = (name for name in self.files if "/" not in name and name.endswith(_SMALL))
+        names = (name for name in self.files if "/" not in name.removeprefix(_TEMPLATES))
+        small = (name for name in names if name.endswith(_SMALL))
         return sorted(prefix + name for name in small if not name.endswith(".index.json"))
 
     def origin(self) -> Origin:
         """Return where this is and how large it is, read from the files as they are now."""
         paths = self._paths()
         used = [path for path in paths if not self.gguf or path.name == self.gguf]
-        where = str(Path(self.location) / self.gguf) if self.gguf else self.location
         return Origin(
             "gguf" if self.gguf else self.kind,
-            where,
+            self.path_or_id,
             self.commit,
             sum(path.stat().st_size for path in used if path.suffix in _WEIGHTS),
             (self.commit,) if self.commit else _mark(paths),
@@ -92,10 +115,13 @@ class Checkpoint:
         return content if isinstance(content, dict) else {}
 
     def _paths(self) -> list[Path]:
+        return sorted(path for path in self._folder().glob("*") if path.is_file())
+
+    def _folder(self) -> Path:
         folder = Path(self.location)
         if self.kind == "hub":
-            folder = hub.snapshot(self.location, self.commit)
-        return sorted(path for path in (folder / self.subfolder).glob("*") if path.is_file())
+            folder = hub_cache.snapshot(self.location, self.commit)
+        return folder / self.subfolder
 
 
 def find(
@@ -107,12 +133,16 @@ def find(
         SourceError: There is none; the message says what is there instead.
         HubError: The hub has none of that name, refuses it, or can't be reached.
     """
+    if not source.strip():
+        raise SourceError("no source is given: a hub id, a folder or a .gguf file is needed")
     path = Path(source).expanduser()
     if path.is_file() and path.suffix == ".gguf":
         return find(str(path.parent), gguf=path.name)
     found = find_files(source, revision=revision, subfolder=subfolder, offline=offline)
     if gguf or not found.has("config.json"):
-        return replace(found, gguf=_choose_gguf(found, gguf))
+        found = replace(found, gguf=_choose_gguf(found, gguf))
+        if found.kind == "hub" and not found.offline:
+            hub.fetch(source, found.commit, [str(PurePosixPath(subfolder) / found.gguf)])
     return found
 
 
@@ -136,9 +166,11 @@ def find_files(
         return _folder(path, subfolder)
     if path.is_file():
         raise SourceError(_file_given(path))
+    if address := _ADDRESS.match(source):
+        raise SourceError(f"'{source}' is an address: the hub id alone is meant, '{address['id']}'")
     if _is_path(source) or not _HUB_ID.fullmatch(source):
         raise SourceError(f"no folder or file '{source}'{_nearest_path(path)}")
-    if is_model_type(source) and not hub.is_cached(source):
+    if is_model_type(source) and not hub_cache.is_cached(source):
         raise SourceError(
             f"'{source}' is a model type, not a checkpoint: %hf_new {source} makes one with random "
             "weights, %hf_load SOURCE wants a hub id or a folder"
@@ -178,7 +210,7 @@ def _file_given(path: Path) -> str:
 
 
 def _from_hub(source: str, revision: str, subfolder: str, *, offline: bool) -> Checkpoint:
-    found = hub.look_up(source, revision, offline=offline)
+    found = hub.look_up(source, revision, subfolder=subfolder, offline=offline)
     prefix = f"{subfolder}/" if subfolder else ""
     files = frozenset(name.removeprefix(prefix) for name in found.files if name.startswith(prefix))
     checkpoint = Checkpoint(
@@ -192,6 +224,7 @@ def _from_hub(source: str, revision: str, subfolder: str, *, offline: bool) -> C
     )
     if not found.offline:
         hub.fetch(source, found.commit, checkpoint.small_files())
+        hub_cache.remember(source, revision, found.commit, first=True)
     return checkpoint
 
 
@@ -212,6 +245,11 @@ def _nearest_path(path: Path) -> str:
 
 def _contents(path: Path) -> str:
     return sentence_list(sorted(one.name for one in path.glob("*")))
+
+
+def _is_pointer(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(_POINTER)) == _POINTER
 
 
 def _mark(paths: list[Path]) -> tuple[Any, ...]:

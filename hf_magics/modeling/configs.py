@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hf_magics.display.numbers import plural
-from hf_magics.display.parts import Column, Fold, Page, Part, Table, Text
+from hf_magics.display.parts import Column, Fold, Note, Page, Part, Table, Text
 from hf_magics.display.shown import Shown
 from hf_magics.modeling import architectures, checkpoints, fields
 from hf_magics.modeling.reading import read_config
@@ -39,6 +39,7 @@ class _Found:
     label: str
     config: Any
     snippet: Snippet
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class ConfigResult(Shown):
         self._labels = (one.label, other.label)
         self._title = f"{one.label} · {type(one.config).__name__}"
         self._everything = everything
+        self._notes = tuple(Note(note) for note in (*one.notes, *other.notes))
 
     @property
     def differing(self) -> tuple[FieldRow, ...]:
@@ -92,7 +94,7 @@ class ConfigResult(Shown):
             parts.append(rest)
         elif same:
             parts.append(Fold(f"{plural(len(same), 'field')} the same", (rest,)))
-        return Page(self._title, tuple(parts))
+        return Page(self._title, tuple(parts), self._notes)
 
     def _table(self, rows: tuple[FieldRow, ...], caption: str) -> Table:
         columns = (
@@ -121,7 +123,8 @@ def _find(target: str, session: Session, *, offline: bool) -> _Found:
         imports = (f"from transformers import {name}",)
         return _Found(target, config, Snippet(imports, (f"config = {name}()",)))
     found = checkpoints.find(target, offline=offline)
-    return _Found(target, read_config(found), _plain(found.location, None, **found.arguments()))
+    code = _plain(found.location, None, **found.which())
+    return _Found(target, read_config(found), code, found.notes)
 
 
 def _plain(where: str, config: Any, **arguments: Any) -> Snippet:

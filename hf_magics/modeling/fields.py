@@ -32,7 +32,12 @@ def resolve(config: Any, fields: Mapping[str, Any]) -> Fields:
     Raises:
         ConfigError: No such field (with the nearest name), or a value of the wrong type.
     """
-    return tuple(_resolve_one(config, name, value) for name, value in fields.items())
+    found = dict(_resolve_one(config, name, value) for name, value in fields.items())
+    labels = found.get("id2label")
+    if isinstance(labels, dict):  # JSON has no numbers for keys, and the two belong together
+        found["id2label"] = {int(key): label for key, label in labels.items()}
+        found.setdefault("label2id", {label: key for key, label in found["id2label"].items()})
+    return tuple(found.items())
 
 
 def nested(config: Any, fields: Fields) -> dict[str, Any]:

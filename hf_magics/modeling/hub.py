@@ -1,19 +1,24 @@
-"""The hub: a repository's commit and files, its cache, and its errors in our words."""
+"""The hub: a repository's commit and files, and its errors in our words."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
-from dataclasses import dataclass
+import errno
+import functools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from huggingface_hub import HfApi, constants, errors, hf_hub_download
-from huggingface_hub.file_download import repo_folder_name
+from huggingface_hub.utils import validate_repo_id
 
+from hf_magics.display.words import one_line, sentence_list
 from hf_magics.errors import HubError
+from hf_magics.modeling import catalog, hub_cache
+from hf_magics.modeling.watching import Bar, watched_hub
 
 _TIMEOUT_S = 5.0
-_COMMIT_LENGTH = 40
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,9 @@ class Repository:
     notes: tuple[str, ...] = ()
 
 
-def look_up(repo_id: str, revision: str = "", *, offline: bool = False) -> Repository:
+def look_up(
+    repo_id: str, revision: str = "", *, subfolder: str = "", offline: bool = False
+) -> Repository:
     """Return the commit that a revision stands for, and the files in it.
 
     A commit hash whose files are cached is not asked for again. Without a network the cached
@@ -35,13 +42,15 @@ def look_up(repo_id: str, revision: str = "", *, offline: bool = False) -> Repos
     Raises:
         HubError: Unknown, private or gated repository, unknown revision, no network and no cache.
     """
+    _check_id(repo_id)
     cached = _cached(repo_id, revision or "main")
     if offline or constants.is_offline_mode():
         return cached or _not_cached(repo_id, revision)
-    if cached and len(revision) == _COMMIT_LENGTH:
-        return cached
+    if cached and cached.commit == revision and _is_whole(repo_id, revision, subfolder):
+        return replace(cached, offline=False)
     try:
-        info = HfApi().model_info(repo_id, revision=revision or None, timeout=_TIMEOUT_S)
+        with watched_hub(f"asking the hub for {repo_id}"):
+            info = HfApi().model_info(repo_id, revision=revision or None, timeout=_TIMEOUT_S)
     except (errors.HTTPError, OSError, ValueError) as error:
         return _after(error, repo_id, revision, cached)
     files = frozenset(file.rfilename for file in info.siblings or ())
@@ -57,70 +66,70 @@ def fetch(repo_id: str, commit: str, names: list[str]) -> None:
     Raises:
         HubError: The hub refuses them, or can't be reached.
     """
-    folder = snapshot(repo_id, commit)
-    for name in names:
-        if (folder / name).is_file():
-            continue
-        try:
-            hf_hub_download(repo_id, name, revision=commit)
-        except (errors.HTTPError, OSError) as error:
-            raise HubError(explain(cause_of(error) or error, repo_id, commit)) from error
+    folder = hub_cache.snapshot(repo_id, commit)
+    missing = [name for name in names if not (folder / name).is_file()]
+    with watched_hub(f"downloading from {repo_id}") as meter:
+        for name in missing:
+            try:
+                bar = functools.partial(Bar, meter=meter)
+                hf_hub_download(repo_id, name, revision=commit, tqdm_class=bar)  # type: ignore[arg-type]
+            except (errors.HTTPError, OSError, ValueError) as error:
+                other = f"'{name}' of '{repo_id}' can't be downloaded: {one_line(error)}"
+                raise download_error(error, repo_id, commit) or HubError(other) from error
 
 
-def cause_of(error: BaseException | None) -> BaseException | None:
-    """Return what the hub said in the chain of causes of an error, None where it said nothing."""
-    while error is not None:
-        if isinstance(error, (*(kind for kind, _ in _MEANINGS), errors.HTTPError)):
-            return error
-        error = error.__cause__
+def download_error(error: BaseException, repo_id: str, commit: str) -> HubError | None:
+    """Return what the hub or the cache's disk did to a download, None where it was neither.
+
+    Transformers wraps it: what counts is somewhere among the causes.
+    """
+    for cause in _causes(error):
+        if isinstance(cause, _ANSWERS) or _status(cause):
+            return HubError(explain(cause, repo_id, commit))
+        if isinstance(cause, errors.HTTPError):
+            return HubError(
+                f"the download of '{repo_id}' broke off: run the line again, what has arrived is "
+                "in the cache"
+            )
+        if isinstance(cause, OSError) and cause.errno in _DISK:
+            return HubError(
+                f"'{repo_id}' can't be written to the cache {constants.HF_HUB_CACHE}: "
+                f"{cause.strerror}; make room there, or set HF_HOME to another folder"
+            )
     return None
 
 
-def snapshot(repo_id: str, commit: str) -> Path:
-    """Return the folder of the cache that holds this commit's files."""
-    return _cache_folder(repo_id) / "snapshots" / commit
-
-
-def is_cached(repo_id: str) -> bool:
-    """Say whether any commit of the repository is in the cache."""
-    return (_cache_folder(repo_id) / "snapshots").is_dir()
-
-
-def cached_ids() -> list[str]:
-    """Return the ids of the cached model repositories, by looking at folder names alone."""
-    folders = Path(constants.HF_HUB_CACHE).glob("models--*")
-    return sorted(one.name.removeprefix("models--").replace("--", "/") for one in folders)
-
-
 def explain(error: BaseException, repo_id: str, revision: str = "") -> str:
-    """Return one line for what the hub answered: the first row of the table that fits."""
+    """Return one line for what the hub answered, or did not."""
     for kind, words in _MEANINGS:
         if isinstance(error, kind):
             return words(repo_id, revision)
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    if status is not None:
-        return f"the hub answered {status} for '{repo_id}': try again in a while, or --offline"
+    status = _status(error)
+    if status in {401, 403}:
+        return (
+            f"the hub refuses '{repo_id}' ({status}): set HF_TOKEN to a token that is valid and "
+            "may read it"
+        )
+    if status:
+        return f"the hub answers {status} for '{repo_id}': try again in a while"
     return (
         f"no folder '{repo_id}' here, and the hub can't be reached to look for a repository of "
-        "that "
-        f"name: check the network{_nearest_cached(repo_id)}"
+        f"that name: check the network{_nearest_cached(repo_id)}"
     )
 
 
 def _unknown(repo_id: str, _: str) -> str:
     return (
         f"the hub has no repository '{repo_id}', or it is private: check the name, or set HF_TOKEN "
-        "to "
-        "a token that may read it; and there is no folder of that name "
-        f"here{_nearest_cached(repo_id)}"
+        "to a token that may read it; and there is no folder of that name here"
+        f"{_nearest_cached(repo_id)}"
     )
 
 
 def _gated(repo_id: str, _: str) -> str:
     return (
         f"'{repo_id}' is gated: accept its terms on its page on the hub, and set HF_TOKEN to a "
-        "token "
-        "of that account"
+        "token of that account"
     )
 
 
@@ -141,27 +150,48 @@ _MEANINGS: tuple[tuple[type[Exception], Callable[[str, str], str]], ...] = (
     (errors.RepositoryNotFoundError, _unknown),
     (errors.RemoteEntryNotFoundError, _no_file),
 )
+_ANSWERS = tuple(kind for kind, _ in _MEANINGS)
+
+
+def _check_id(repo_id: str) -> None:
+    try:
+        validate_repo_id(repo_id)
+    except errors.HFValidationError as error:
+        raise HubError(
+            f"no folder '{repo_id}' here, and no repository can have that name: {one_line(error)}"
+        ) from error
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def _status(error: BaseException) -> int:
+    """Return the HTTP status that the hub answered with, 0 where it did not answer."""
+    return getattr(getattr(error, "response", None), "status_code", 0)
 
 
 def _after(error: Exception, repo_id: str, revision: str, cached: Repository | None) -> Repository:
     """Fall back on the cache where the hub did not answer; refuse where it did."""
-    answered = isinstance(error, tuple(kind for kind, _ in _MEANINGS))
-    if cached is None or answered:
+    if cached is None or isinstance(error, _ANSWERS):
         raise HubError(explain(error, repo_id, revision)) from error
-    note = f"the hub can't be reached: this is the cached commit {cached.commit[:12]}"
-    return Repository(cached.commit, cached.files, offline=True, notes=(note,))
+    status = _status(error)
+    why = f"the hub answers {status}" if status else "the hub can't be reached"
+    note = f"{why}: this is the cached commit {cached.commit[:12]}"
+    return replace(cached, notes=(note,))
 
 
 def _cached(repo_id: str, revision: str) -> Repository | None:
-    ref = _cache_folder(repo_id) / "refs" / revision
-    commit = ref.read_text(encoding="utf-8").strip() if ref.is_file() else revision
-    folder = snapshot(repo_id, commit)
-    if not folder.is_dir():
+    commit = hub_cache.commit_of(repo_id, revision)
+    if not commit:
         return None
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return Repository(
-        commit, frozenset(str(path.relative_to(folder)) for path in files), offline=True
-    )
+    return Repository(commit, hub_cache.files_of(repo_id, commit), offline=True)
+
+
+def _is_whole(repo_id: str, commit: str, subfolder: str) -> bool:
+    return hub_cache.has_all(hub_cache.snapshot(repo_id, commit) / subfolder)
 
 
 def _not_cached(repo_id: str, revision: str) -> Repository:
@@ -173,8 +203,11 @@ def _not_cached(repo_id: str, revision: str) -> Repository:
 
 
 def _nearest_cached(repo_id: str) -> str:
+    """Name what is here and most like it: other revisions of it, another id, a folder."""
+    if hub_cache.is_cached(repo_id):
+        return f"; the cache has of it: {sentence_list(hub_cache.revisions(repo_id), most=4)}"
     folders = [path.name for path in Path().glob("*") if path.is_dir()]
-    known = [*cached_ids(), *folders]
+    known = [*catalog.cached_ids(), *folders]
     folded = {name.lower(): name for name in known}
     short = {name.rpartition("/")[2]: name for name in folded}
     close = difflib.get_close_matches(repo_id.lower(), [*folded, *short], n=1, cutoff=0.5)
@@ -182,7 +215,3 @@ def _nearest_cached(repo_id: str) -> str:
         return ""
     name = folded.get(close[0]) or folded[short[close[0]]]
     return f"; the nearest {'folder' if name in folders else 'cached id'} is '{name}'"
-
-
-def _cache_folder(repo_id: str) -> Path:
-    return Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=repo_id, repo_type="model")

@@ -35,6 +35,9 @@ def resolve_device(word: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(word)
+    except RuntimeError:
+        raise OptionError(f"no device '{word}': there are cpu, cuda, cuda:1, mps") from None
+    try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = one_line(error).partition(". ")[0]
@@ -56,8 +59,8 @@ def resolve_dtype(word: str) -> torch.dtype | None:
     if not isinstance(found, torch.dtype) or not found.is_floating_point:
         known = ["float32", "bfloat16", "float16", "float64", *_DTYPES]
         raise OptionError(
-            f"no dtype '{word}'{nearest(word, known)}; there are float32, bfloat16, float16, "
-            "float64"
+            f"no dtype '{word}': there are float32, bfloat16, float16, float64"
+            f"{nearest(word, known)}"
         )
     return found
 

@@ -79,7 +79,7 @@ def find_tokenizer(word: str, *, model_type: str, offline: bool = False) -> tupl
     tokenizer, note = load_tokenizer(checkpoint)
     if tokenizer is None:
         raise TokenizerError(note or f"'{word}' has no tokenizer: none of its files is there")
-    return tokenizer, note
+    return tokenizer, "; ".join(filter(None, (*checkpoint.notes, note)))
 
 
 def check_tokenizer(tokenizer: Any) -> None:

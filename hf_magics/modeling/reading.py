@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import pickle
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +11,16 @@ import transformers
 from transformers import AutoConfig
 
 from hf_magics.display.words import nearest, one_line
-from hf_magics.errors import ConfigError, HFMagicsError, HubError, SourceError
-from hf_magics.modeling import architectures, checkpoints, fields, hub, placement, preprocessors
+from hf_magics.errors import ConfigError, HFMagicsError, HubError, OptionError, SourceError
+from hf_magics.modeling import (
+    architectures,
+    checkpoints,
+    fields,
+    hub,
+    hub_cache,
+    placement,
+    preprocessors,
+)
 from hf_magics.modeling.checkpoints import Checkpoint
 from hf_magics.modeling.report import Report
 from hf_magics.modeling.watching import Bar, watched
@@ -68,6 +77,8 @@ class Reader:
         )
         self.notes.append(note)
         model, report = self._model(found, config, chosen, dtype)
+        if found.kind == "hub" and not found.offline:
+            hub_cache.remember(found.location, spec.revision, found.commit)
         if "device_map" not in dict(spec.extra):
             placement.move(model, device)
         self.notes += [placement.slow_dtype_note(model), preprocessors.size_note(tokenizer, model)]
@@ -107,7 +118,8 @@ class Reader:
 
     def _model(self, found: Checkpoint, config: Any, chosen: Any, dtype: Any) -> tuple[Any, Report]:
         spec = self.spec
-        arguments = {**found.weight_arguments(), **dict(spec.extra)}
+        extra = dict(spec.extra)
+        arguments = {**found.weight_arguments(extra), **extra}
         if spec.attn:
             arguments["attn_implementation"] = spec.attn
         if chosen is transformers.AutoModel:
@@ -148,10 +160,25 @@ def read_config(found: Checkpoint, *, trust_remote_code: bool = False) -> Any:
         raise _config_error(found, error, trusted=trust_remote_code) from error
 
 
+def _hub_error(found: Checkpoint, error: Exception) -> HubError | None:
+    if found.kind != "hub":
+        return None
+    return hub.download_error(error, found.location, found.commit)
+
+
+def _not_cached(found: Checkpoint) -> HubError | None:
+    if not found.offline or found.is_cached():
+        return None
+    return HubError(
+        f"the weights of '{found.location}' at the commit {found.commit[:12]} are not in the "
+        "cache: load it once with the hub in reach"
+    )
+
+
 def _config_error(found: Checkpoint, error: Exception, *, trusted: bool) -> HFMagicsError:
     text = one_line(error)
-    if found.kind == "hub" and (answer := hub.cause_of(error)) is not None:
-        return HubError(hub.explain(answer, found.location, found.commit))
+    if (problem := _hub_error(found, error)) is not None:
+        return problem
     if "trust_remote_code" in text and not trusted:
         return SourceError(
             f"'{found.location}' comes with code of its own, which is not run unasked: read it, "
@@ -165,15 +192,32 @@ def _config_error(found: Checkpoint, error: Exception, *, trusted: bool) -> HFMa
             f"'{found.location}' is of the type '{named}', which transformers "
             f"{transformers.__version__} does not have{known}"
         )
-    return SourceError(f"the config of '{found.location}' can't be read: {text}")
+    return SourceError(f"the config of '{found.path_or_id}' can't be read: {text}")
 
 
 def _weights_error(found: Checkpoint, error: Exception) -> HFMagicsError:
     text = one_line(error)
-    if found.kind == "hub" and (answer := hub.cause_of(error)) is not None:
-        return HubError(hub.explain(answer, found.location, found.commit))
+    if (problem := _not_cached(found) or _hub_error(found, error)) is not None:
+        return problem
     if isinstance(error, ImportError):
         return SourceError(f"'{found.location}' needs a package that is not here: {text}")
     if isinstance(error, TypeError) and "unexpected keyword" in text:
         return ConfigError(f"from_pretrained does not take what --set gave: {text}")
-    return SourceError(f"'{found.location}' can't be loaded: {text}")
+    if "attn_implementation" in text:
+        return OptionError(
+            f"{text.partition('. ')[0]}: --attn takes eager, sdpa, flash_attention_2, …"
+        )
+    return _damage(found, error)
+
+
+def _damage(found: Checkpoint, error: Exception) -> SourceError:
+    """Say what is wrong with the files of the weights."""
+    text = one_line(error)
+    if pointers := found.pointers():
+        return SourceError(
+            f"{pointers[0]} of '{found.path_or_id}' is a pointer and not the weights: "
+            "git lfs pull, in that folder, downloads them"
+        )
+    if isinstance(error, pickle.UnpicklingError):
+        text = "its weights are damaged, or hold more than tensors"
+    return SourceError(f"'{found.path_or_id}' can't be loaded: {text}")

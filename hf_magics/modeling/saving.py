@@ -109,7 +109,7 @@ def compare(model: Any, folder: Path) -> int:
 
 @dataclass(frozen=True)
 class Written:
-    """What is in the folder: the new files with their bytes, those that were left, tensors compared."""
+    """The new files with their bytes, those that were left, and how many tensors are equal."""
 
     files: tuple[tuple[str, int], ...]
     kept: tuple[str, ...]

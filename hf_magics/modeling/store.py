@@ -73,7 +73,7 @@ class LoadedModel:
         return self.model.config
 
     def has_tokenizer_as_given(self, tokenizer: Any) -> bool:
-        """Say whether a line that gives this tokenizer object, or None, is the line it came from."""
+        """Say whether a line that gives this tokenizer object, or None, made this model."""
         if tokenizer is None:
             return not self.tokenizer_given
         return tokenizer is self.tokenizer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -30,8 +31,26 @@ def watched(label: str, *, notes: list[str]) -> Iterator[Meter]:
         label: What is being done, for the line of progress.
         notes: Where each warning that transformers logs goes, once.
     """
-    with progress(label) as meter, _bars_into(meter), _warnings_into(notes), _stray_bars(meter):
+    with (
+        watched_hub(label) as meter,
+        _bars_into(meter),
+        _warnings_into(notes),
+        _stray_bars(meter),
+        _no_conversion(),
+    ):
         yield meter
+
+
+@contextlib.contextmanager
+def watched_hub(label: str) -> Iterator[Meter]:
+    """Run the block with the hub's bars off, and what it says of new tries in our line."""
+    logger = logging.getLogger("huggingface_hub")
+    with progress(label) as meter, hub_utils.disable_progress_bars():
+        handlers, logger.handlers = logger.handlers, [_Teller(meter)]
+        try:
+            yield meter
+        finally:
+            logger.handlers = handlers
 
 
 class Bar:
@@ -47,6 +66,8 @@ class Bar:
         self.n = options.get("initial") or 0
         self.unit = options.get("unit") or ""
         self.desc = str(options.get("desc") or "")
+        if self.unit == "B":  # the first bytes of a large file may be long in coming
+            self.update(0)
 
     def __iter__(self) -> Iterator[Any]:
         for item in self._iterable:
@@ -82,8 +103,7 @@ def _bars_into(meter: Meter) -> Iterator[None]:
 
     before = transformers_logging.set_tqdm_hook(make)
     try:
-        with hub_utils.disable_progress_bars():
-            yield
+        yield
     finally:
         transformers_logging.set_tqdm_hook(before)
 
@@ -97,6 +117,34 @@ class _Collector(logging.Handler):
         text = one_line(record.getMessage())
         if text not in self._notes and not any(mark in text for mark in _SHOWN_BY_US):
             self._notes.append(text)
+
+
+class _Teller(logging.Handler):
+    def __init__(self, meter: Meter) -> None:
+        super().__init__(logging.WARNING)
+        self._meter = meter
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._meter.say(one_line(record.getMessage()))
+
+
+@contextlib.contextmanager
+def _no_conversion() -> Iterator[None]:
+    """Keep transformers from answering a load of ``.bin`` weights with a thread of requests.
+
+    It would have a public service open a pull request on the repository, and ask the hub even where
+    that was forbidden.
+    """
+    name = "DISABLE_SAFETENSORS_CONVERSION"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 @contextlib.contextmanager

@@ -34,25 +34,28 @@ class Reader(HTMLParser):
         self.close()
         assert not self._open, f"never closed: {self._open}"
 
-    def handle_starttag(self, tag, attrs):
+    def handle_starttag(self, tag, attrs):  # noqa: D102 - called by the parser, as the next two
         element = Element(tag, dict(attrs))
         self.elements.append(element)
         if tag not in self.EMPTY:
             self._open.append(element)
 
-    def handle_endtag(self, tag):
+    def handle_endtag(self, tag):  # noqa: D102
         assert self._open.pop().tag == tag
 
-    def handle_data(self, data):
+    def handle_data(self, data):  # noqa: D102
         for element in self._open:
             element.text += data
 
     def texts(self, *tags: str) -> list[str]:
+        """The text of every element of these tags, in order."""
         return [element.text for element in self.elements if element.tag in tags]
 
 
 @dataclass
 class Element:
+    """One element of a page; ``text`` is all the text inside it."""
+
     tag: str
     attributes: dict[str, str | None]
     text: str = field(default="")

@@ -43,7 +43,7 @@ def test_golden(every_part, golden, width):
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_no_line_is_too_wide(every_part, width):
-    """No line is wider than asked, none has a blank at its end or a control in it."""
+    """No line is wider than asked, and none has a control in it."""
     drawn = text.render(every_part, width)
     assert max(breadths(drawn)) <= width
     assert drawn.replace("\n", "").isprintable()

