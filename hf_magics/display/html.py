@@ -45,6 +45,7 @@ _NOTES = {
 }
 _CELL_PICTURE, _PICTURE = (96, 48), (384, 384)  # pixels: width and height
 _NAME = 64  # characters; what is longer is a text, and too much of it in bold is loud
+_MAY_BREAK = re.compile(r"\S[\s–-]")  # numbers such as 6.061e-04 and ranges stay in one line
 _SPACES_COUNT = re.compile(r"^\s|\s$|\s\s|\n")
 
 
@@ -157,7 +158,7 @@ def _white_space(column: Column, cell: Cell) -> str:
     if isinstance(cell, Heat):
         return ""
     text = cell if isinstance(cell, str) else cell.text
-    if column.align == "right" and " " in text:
+    if column.align == "right" and _MAY_BREAK.search(text):
         return ";white-space:pre"
     return ";white-space:pre-wrap" if _SPACES_COUNT.search(text) else ""
 

@@ -137,7 +137,7 @@ def _table(table: Table, width: int) -> str:
 
 
 def _rows(table: Table, width: int) -> str:
-    """As columns; where they are too wide: without pictures, wrapped, what all rows share said once.
+    """As columns; if too wide: without pictures, wrapped, what all rows share said once.
 
     A row a block of lines where even that is too wide.
     """

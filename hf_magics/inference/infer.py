@@ -163,7 +163,8 @@ def _notes_on(loaded: LoadedModel, outputs: Any) -> list[str]:
         said.append(
             "the model is in train mode: dropout makes its outputs random; .model.eval() ends that"
         )
-    if _attentions(outputs) == {()}:
+    attentions = _attentions(outputs)
+    if attentions and not any(len(one) for one in attentions):
         used = loaded.config._attn_implementation  # noqa: SLF001 - has no public name
         said.append(
             f"the attentions are empty: {used} does not compute them; load with --attn eager"
@@ -177,10 +178,10 @@ def _notes_on_added(added: Mapping[str, Any]) -> list[str]:
     return ["the decoder was started with its start token: outputs of the decoder are for that one"]
 
 
-def _attentions(outputs: Any) -> set[tuple[Any, ...]]:
+def _attentions(outputs: Any) -> list[Any]:
     """Return the attentions of every kind that an output has; an empty tuple is what sdpa gives.
 
     Models without a decoder give empty cross attentions with every implementation.
     """
     named = outputs.items() if isinstance(outputs, Mapping) else ()
-    return {value for name, value in named if name.endswith("attentions")}
+    return [value for name, value in named if name.endswith("attentions") and value is not None]

@@ -31,13 +31,12 @@ def run(
     try:
         with torch.inference_mode():
             return _forward(model, {**placed, **extra})
-    except torch.OutOfMemoryError as error:
-        raise FitError(
-            f"{model.device} has no room to run {loaded.name} on this: give fewer or shorter "
-            "lines, or "
-            "--max-length N"
-        ) from error
     except (ValueError, TypeError, RuntimeError, IndexError, KeyError) as error:
+        if isinstance(error, torch.OutOfMemoryError) or _CPU_IS_FULL in str(error):
+            raise FitError(
+                f"{model.device} has no room to run {loaded.name} on this: give fewer or shorter "
+                "lines, or --max-length N"
+            ) from error
         raise InputError(f"{loaded.name} does not take this input: {one_line(error)}") from error
 
 

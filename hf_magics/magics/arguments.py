@@ -11,7 +11,9 @@ from hf_magics.magics.options import Asked
 
 
 def only(asked: Asked, count: int, usage: str) -> None:
-    """Refuse more or fewer plain arguments than ``count``."""
+    """Refuse more or fewer plain arguments than ``count``, and fields where that is none."""
+    if not count:
+        no_fields(asked, usage)
     if len(asked.names) < count:
         raise OptionError(f"{usage}: {usage.rpartition(' ')[2]} is missing; --help shows more")
     if len(asked.names) > count:

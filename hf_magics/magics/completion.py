@@ -13,7 +13,7 @@ from hf_magics.modeling import catalog
 from hf_magics.modeling.heads import AUTO_CLASSES
 from hf_magics.modeling.store import session
 
-_LINE = re.compile(r"^\s*(?:[\w.]+\s*=\s*)?%%?(?P<magic>hf_\w+)\s+(?P<rest>.*)$", re.DOTALL)
+_LINE = re.compile(r"^\s*(?:[\w.]+\s*=\s*)?%%?(?P<magic>hf\w*)\s+(?P<rest>.*)$", re.DOTALL)
 _TEXT = {"hf_infer", "hf_tokens"}
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from types import TracebackType
 from typing import Any
 
 _LAST = ("last_exc", "last_value", "last_traceback")
 _RECENT = ("_", "__", "___")
+_SHOWN = re.compile(r"_{1,3}|_\d+")
 
 
 class ShellNotebook:
@@ -19,14 +23,16 @@ class ShellNotebook:
 
     def let_go(self, reaches: Callable[[Any], bool]) -> None:
         """Forget every shown value that reaches a model, and the last error's traceback."""
-        namespace = self._shell.user_ns
-        shown = namespace.get("_oh", {})
+        shown = self._shell.user_ns.get("_oh", {})
         for number in [number for number, value in shown.items() if reaches(value)]:
             del shown[number]
-            namespace.pop(f"_{number}", None)
+        # IPython pushes what it shows into both: the second is its list of names that are not yours
+        for names in (self._shell.user_ns, self._shell.user_ns_hidden):
+            for name in [name for name in names if _SHOWN.fullmatch(name) and reaches(names[name])]:
+                names[name] = ""
+                if name not in _RECENT:
+                    del names[name]
         for name in _RECENT:
-            if reaches(namespace.get(name)):
-                namespace[name] = ""
             if reaches(getattr(self._shell.displayhook, name, None)):
                 setattr(self._shell.displayhook, name, "")
         last = self._shell.last_execution_result
@@ -46,9 +52,7 @@ class ShellNotebook:
     def _forget_errors(self) -> None:
         """Clear the frames of the last errors: their text can still be read."""
         for kept in self._last_errors():
-            trace = kept.__traceback__ if isinstance(kept, BaseException) else kept
-            if trace is not None:
-                traceback.clear_frames(trace)
+            _clear(kept.__traceback__ if isinstance(kept, BaseException) else kept)
         self._shell.InteractiveTB.tb = None
 
     def _last_errors(self) -> Iterator[Any]:
@@ -64,3 +68,15 @@ class ShellNotebook:
             seen.add(id(error))
             yield error
             todo += [getattr(error, "__cause__", None), getattr(error, "__context__", None)]
+
+
+def _clear(trace: TracebackType | None) -> None:
+    """Clear the frames of a traceback.
+
+    Before Python 3.13 a frame whose variables were looked at keeps a copy of them, which is brought
+    up to date where it is asked for again.
+    """
+    traceback.clear_frames(trace)
+    for frame, _line in traceback.walk_tb(trace):
+        if frame.f_code.co_flags & inspect.CO_OPTIMIZED:
+            _ = frame.f_locals

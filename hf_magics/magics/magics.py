@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from IPython.core.magic import line_magic, magics_class
 
 from hf_magics import api
-from hf_magics.magics.arguments import no_fields, only
+from hf_magics.magics.arguments import only
 from hf_magics.magics.base import magic
 from hf_magics.magics.inference import InferenceMagics
 from hf_magics.magics.models import ModelMagics
@@ -28,7 +28,6 @@ class HFMagics(ModelMagics, InferenceMagics):
         """Show what there is, and the session at a glance."""
         asked = self.ask(self.hf, line)
         only(asked, 0, "%hf")
-        no_fields(asked, "%hf")
         return api.overview(summaries(self))
 
 

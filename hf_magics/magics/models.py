@@ -56,7 +56,6 @@ class ModelMagics(Base):
         tokenizer = self.word_or_object(o.tokenizer)
         if o.input:
             only(asked, 0, "%hf_load -i VAR")
-            no_fields(asked, "%hf_load -i VAR")
             only_options(asked, {"input", "name", "tokenizer", "replace"}, "%hf_load -i VAR")
             model = look_up(o.input, self.variables)
             return api.add(model, tokenizer or None, o.name, replace=o.replace, variable=o.input)

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 _MAPPINGS = ("auto_mappings.py", "configuration_auto.py")
-_CONFIG_NAMES = re.compile(r'"([\w.-]+)"[,:] "(?!Auto)\w+Config"')
+_CONFIG_NAMES = re.compile(r'"([\w.-]+)"[,:] "(?!AutoConfig)\w+Config"')
 _MODULES = re.compile(r'"([\w.-]+)"[,:] "([a-z]\w*)"')
 _EXPORTED = re.compile(r"__all__ = \[(.*?)\]", re.DOTALL)
 

@@ -22,6 +22,12 @@ _CHOOSES_WEIGHTS = {"variant", "use_safetensors", "force_download", "local_files
 _ADDRESS = re.compile(r"https?://[^/]+/(?P<id>[\w.-]+/[\w.-]+)")
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
+_ORDER = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
 _POINTER = b"version https://git-lfs"
 _TEMPLATES = "additional_chat_templates/"
 _SMALL = (".json", ".txt", ".model", ".jinja", ".spm", ".py", ".tiktoken")
@@ -83,6 +89,17 @@ class Checkpoint:
     def is_cached(self) -> bool:
         """Say whether the weights of a hub id are in the cache, all of them."""
         return self.kind == "hub" and hub_cache.has_weights(self._folder())
+
+    def weights(self, extra: Collection[str] = ()) -> list[str]:
+        """Return the file of weights, or the index of them, that ``from_pretrained`` will take.
+
+        None where something among ``extra`` chooses another, or where no hub is asked.
+        """
+        chosen = not _CHOOSES_WEIGHTS.isdisjoint(extra)
+        if self.kind != "hub" or self.offline or self.gguf or chosen:
+            return []
+        there = [name for name in _ORDER if name in self.files]
+        return [str(PurePosixPath(self.subfolder) / name) for name in there[:1]]
 
     def small_files(self) -> list[str]:
         """Return the files beside the weights that a model or tokenizer is made from."""

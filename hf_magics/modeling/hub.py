@@ -8,6 +8,7 @@ import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import HfApi, constants, errors, hf_hub_download
 from huggingface_hub.utils import validate_repo_id
@@ -69,10 +70,10 @@ def fetch(repo_id: str, commit: str, names: list[str]) -> None:
     folder = hub_cache.snapshot(repo_id, commit)
     missing = [name for name in names if not (folder / name).is_file()]
     with watched_hub(f"downloading from {repo_id}") as meter:
+        bar: Any = functools.partial(Bar, meter=meter)
         for name in missing:
             try:
-                bar = functools.partial(Bar, meter=meter)
-                hf_hub_download(repo_id, name, revision=commit, tqdm_class=bar)  # type: ignore[arg-type]
+                hf_hub_download(repo_id, name, revision=commit, tqdm_class=bar)
             except (errors.HTTPError, OSError, ValueError) as error:
                 other = f"'{name}' of '{repo_id}' can't be downloaded: {one_line(error)}"
                 raise download_error(error, repo_id, commit) or HubError(other) from error
@@ -144,11 +145,16 @@ def _no_file(repo_id: str, _: str) -> str:
     return f"'{repo_id}' holds no such file: see its list of files on the hub"
 
 
+def _no_token(_: str, __: str) -> str:
+    return "HF_TOKEN is no token: it has characters that can't be sent; set it anew"
+
+
 _MEANINGS: tuple[tuple[type[Exception], Callable[[str, str], str]], ...] = (
     (errors.GatedRepoError, _gated),
     (errors.RevisionNotFoundError, _no_revision),
     (errors.RepositoryNotFoundError, _unknown),
     (errors.RemoteEntryNotFoundError, _no_file),
+    (UnicodeEncodeError, _no_token),
 )
 _ANSWERS = tuple(kind for kind, _ in _MEANINGS)
 
@@ -195,9 +201,11 @@ def _is_whole(repo_id: str, commit: str, subfolder: str) -> bool:
 
 
 def _not_cached(repo_id: str, revision: str) -> Repository:
-    what = f"revision '{revision}' of '{repo_id}'" if revision else f"'{repo_id}'"
+    where = "in the cache"
+    if revision or hub_cache.is_cached(repo_id):
+        where = f"in the cache at the revision '{revision or 'main'}'"
     raise HubError(
-        f"{what} is neither a folder nor in the cache, and the hub is not asked (offline)"
+        f"'{repo_id}' is neither a folder here nor {where}, and the hub is not asked (offline)"
         f"{_nearest_cached(repo_id)}"
     )
 

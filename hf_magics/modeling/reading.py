@@ -119,6 +119,9 @@ class Reader:
     def _model(self, found: Checkpoint, config: Any, chosen: Any, dtype: Any) -> tuple[Any, Report]:
         spec = self.spec
         extra = dict(spec.extra)
+        weights = found.weights(extra)
+        if weights:  # transformers would take a hub that fails for a file that is missing
+            hub.fetch(found.location, found.commit, weights)
         arguments = {**found.weight_arguments(extra), **extra}
         if spec.attn:
             arguments["attn_implementation"] = spec.attn

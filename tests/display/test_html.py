@@ -266,3 +266,16 @@ def test_scale_of_a_picture(read):
     assert drawn == ["-4.0000 (blue) to 4.0000 (orange)"]
     drawn = read(html.render(Page("", (Heat(((float("nan"),),), 0.0, 1.0, ""),)))).texts("span")
     assert drawn == ["0.0000 (clear) to 1.0000 (full); magenta is not a number"]
+
+
+@pytest.mark.parametrize(
+    ("value", "whole"),
+    [("6.061e-04", True), ("90.9 MB", True), ("3\u201312", True), ("-1.5", False)],
+)
+def test_a_number_is_never_broken_in_two(read, value, whole):
+    """What a browser would break in a narrow column is kept in one line; other cells cost nothing."""
+    page = read(
+        html.render(Page("", (Table((Column("a"), Column("b", "right")), (("x", value),)),)))
+    )
+    (cell,) = [element for element in page.elements if element.tag == "td"]
+    assert ("white-space:pre" in cell.attributes["style"]) == whole

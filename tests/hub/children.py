@@ -67,6 +67,28 @@ def run_ipython(
     return [Cell(**cell) for cell in json.loads(done.stdout.splitlines()[-1])]
 
 
+def run_magics(lines: Iterable[str], env: Mapping[str, str], *, timeout: float = 120) -> list[Cell]:
+    """Run lines in a shell that has the magics; returns what became of them, and nothing else."""
+    first, *cells = run_ipython(["%load_ext hf_magics", *lines], env, timeout=timeout)
+    assert first.error is None, first.message
+    return cells
+
+
+def one_line(cell: Cell) -> str:
+    """The one line of an error that a user meets: no traceback, and nothing beside it."""
+    assert cell.error == "UsageError", cell
+    assert "\n" not in cell.message, cell.message
+    assert "Traceback" not in cell.stdout + cell.stderr
+    return cell.message
+
+
+def page(cell: Cell) -> str:
+    """The page of a cell that shows one, with nothing on standard error."""
+    assert cell.error is None, cell.message
+    assert cell.stderr == ""
+    return cell.result or ""
+
+
 def _run(
     arguments: list[str], env: Mapping[str, str], *, timeout: float, stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:

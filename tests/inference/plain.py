@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
-from transformers.cache_utils import Cache
+from transformers.cache_utils import Cache, EncoderDecoderCache
 
 END = "<|endoftext|>"
 
@@ -32,9 +32,13 @@ def same(one, other) -> bool:
         return list(one) == list(other) and all(same(one[key], other[key]) for key in one)
     if isinstance(one, (tuple, list)):
         return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, EncoderDecoderCache):
+        return same(one.self_attention_cache, other.self_attention_cache) and same(
+            one.cross_attention_cache, other.cross_attention_cache
+        )
     if isinstance(one, Cache):
         return same([vars(layer) for layer in one.layers], [vars(layer) for layer in other.layers])
-    return one == other or (type(one) is type(other) and hasattr(one, "__dict__"))
+    return one == other
 
 
 def notes(result) -> list[str]:

@@ -92,9 +92,7 @@ def test_a_tab_parts_a_pair(bert):
     """The two sides of a tab are the tokenizer's text and text_pair."""
     result = hf.infer(["How old?\tVery old.", "Where?\tHere, in the middle of nowhere."])
     pairs = ["Very old.", "Here, in the middle of nowhere."]
-    assert same(
-        result.outputs, plain(bert.model, bert.tokenizer, ["How old?", "Where?"], pairs)
-    )
+    assert same(result.outputs, plain(bert.model, bert.tokenizer, ["How old?", "Where?"], pairs))
 
 
 def test_pairs_and_single_lines_mix(bert):
@@ -214,7 +212,7 @@ def test_the_log_holds_what_was_run(bert, session):
     ("line", "said"),
     [
         ("%hf_infer -m brt Hello", "no model named 'brt'; loaded: bert; did you mean 'bert'?"),
-        ("%hf_infer --task featurs Hello", "no task 'featurs'"),
+        ("%hf_infer --task feature Hello", "no task 'feature'"),
         ("%hf_infer --max-length 0 Hello", "at least 1 token"),
         ("%hf_infer --max-length 513 Hello", "more than the 512 positions"),
         ("%hf_infer --max-length 1 Hello", "less than the special tokens"),
@@ -243,5 +241,5 @@ def test_a_tokenizer_that_is_larger_than_the_model_is_found_out(tiny):
     tiny("gpt2", vocab_size=100, tokenizer=byte_level())
     with pytest.raises(InputError, match="embedding has 100 rows"):
         hf.infer("the fox")
-    with pytest.raises(InputError, match="token ID 150 .* 100 rows"):
+    with pytest.raises(InputError, match=r"token ID 150 .* 100 rows"):
         hf.infer({"input_ids": torch.tensor([[150]])})

@@ -129,7 +129,7 @@ def test_a_value_that_was_filled_in_is_not_filled_in_again(texts, tiny):
 
 def test_a_variable_of_a_function_is_found(tiny, session):
     """Inside a function its own variables are seen, as IPython's own magics see them."""
-    tiny.run("def ask(words):\n    %hf_tokens $words\n    return %hf_tokens -i words")
+    tiny.run("def ask(words):\n    %hf_tokens $words\n    shown = %hf_tokens -i words")
     tiny.run("ask('hello there')")
     assert [one.texts for one in session.log[-2:]] == [("hello there",)] * 2
 

@@ -1,5 +1,7 @@
 """What the tests of the modeling wing share."""
 
+import shutil
+
 import pytest
 
 import hf_magics as hf_package
@@ -16,3 +18,9 @@ def hf(session):
 def masked_bert(tmp_path_factory):
     """A folder with a tiny BertForMaskedLM and no tokenizer; not to be written to."""
     return bert_folder(tmp_path_factory.mktemp("checkpoints") / "masked-bert")
+
+
+@pytest.fixture
+def own_bert(masked_bert, tmp_path):
+    """A copy of the tiny BertForMaskedLM that a test may change."""
+    return shutil.copytree(masked_bert, tmp_path / "bert")

@@ -1,0 +1,116 @@
+"""What the hub refuses, or fails to give: one line that says what to type, the session as before."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.hub.children import one_line, page, run_magics
+from tests.hub.server import Hub
+
+pytestmark = pytest.mark.slow
+
+TINY = "org/tiny-bert"
+SESSION = "__import__('hf_magics').session"
+TOKEN = "__import__('os').environ['HF_TOKEN'] = "
+
+# a line, and what its error has to name
+REFUSED = {
+    "%hf_load org/tiny-bart": ("'org/tiny-bart'", "private", "HF_TOKEN", "cached id is 'org/tiny-"),
+    "%hf_load org/private-bert": ("'org/private-bert'", "private", "HF_TOKEN"),
+    "%hf_load org/gated-bert": ("'org/gated-bert' is gated", "terms", "HF_TOKEN"),
+    f"%hf_load {TINY} --revision v2": ("'v2'", "--revision"),
+    f"%hf_load {TINY} --revision {'0' * 40}": ("0" * 40, "--revision"),
+    f"%hf_load {TINY} -n b --tokenizer org/none": ("'org/none'", "HF_TOKEN"),
+    f"%hf_load {TINY} -n b --set variant=fp16": (TINY, "fp16"),
+    f"%hf_load {TINY} -n b --gguf tiny.gguf": (TINY, "tiny.gguf"),
+    "%hf_load org/a--b": ("'org/a--b'", "no repository can have that name"),
+    f"%hf_load {'x' * 100}": ("no repository can have that name",),
+    f"%hf_load https://huggingface.co/{TINY}/tree/main": ("the hub id alone", f"'{TINY}'"),
+    "%hf_config org/none": ("'org/none'", "HF_TOKEN"),
+    f"%hf_config {TINY} --vs org/none": ("'org/none'", "HF_TOKEN"),
+}
+
+
+def test_what_the_hub_refuses_is_one_line(hub_env):
+    """It names the thing, says what to type, and leaves the session as it was."""
+    lines = [f"%hf_load {TINY}", *REFUSED, SESSION]
+    loaded, *refused, session = run_magics(lines, hub_env)
+    assert page(loaded)
+    for cell, named in zip(refused, REFUSED.values(), strict=True):
+        line = one_line(cell)
+        assert all(word in line for word in named), line
+    assert page(session) == "<hf_magics session: tiny-bert>"
+
+
+def test_a_token_opens_what_it_may_and_is_never_shown(hub_env):
+    """Neither on a page nor in an error nor in the code; a wrong one is called wrong."""
+    lines = [
+        f"{TOKEN}'hf_wrong'",
+        "%hf_load org/private-bert",
+        "%hf_load org/gated-bert",
+        f"{TOKEN}'hf_wröng'",
+        "%hf_load org/private-bert",
+        f"{TOKEN}'{Hub.token}'",
+        "%hf_load org/private-bert",
+        "%hf_load org/gated-bert",
+        "_.code",
+        f"{SESSION}.log",
+    ]
+    cells = run_magics(lines, hub_env)
+    assert "HF_TOKEN" in one_line(cells[1])
+    assert "is gated" in one_line(cells[2])
+    assert "HF_TOKEN is no token" in one_line(cells[4])
+    private, gated, *rest = (page(cell) for cell in cells[6:])
+    assert "hub: org/private-bert" in private
+    assert "hub: org/gated-bert" in gated
+    said = " ".join([str(cells), *rest])
+    assert not [one for one in ("hf_wrong", "hf_wröng", Hub.token) if one in said]
+
+
+@pytest.mark.parametrize("status", [401, 429, 500, 503])
+def test_a_hub_that_fails_is_named_and_asked_again(hub, hub_env, status):
+    """At once, with its status, and the same line works when it is well."""
+    hub.fail_with(status, times=1)
+    failed, loaded = run_magics([f"%hf_load {TINY}"] * 2, hub_env)
+    assert str(status) in one_line(failed)
+    assert TINY in page(loaded)
+
+
+def test_a_hub_that_is_not_there_or_silent(hub, hub_env):
+    """A dead address at once, a silent one after the timeout; nothing is there to fall back on."""
+    hub.delay(60)
+    for _ in range(2):
+        (cell,) = run_magics([f"%hf_load {TINY}"], hub_env)
+        line = one_line(cell)
+        assert "can't be reached" in line
+        assert "no folder 'org/tiny-bert' here" in line
+        hub.stop()
+    assert hub.requests == []
+
+
+def test_a_silent_hub_leaves_what_is_cached(hub, hub_env):
+    """It is waited for no longer than the timeout of one question."""
+    page(run_magics([f"%hf_load {TINY}"], hub_env)[0])
+    hub.delay(60)
+    (cell,) = run_magics([f"%hf_load {TINY}"], hub_env)
+    assert "this is the cached commit" in page(cell)
+
+
+def test_a_download_that_breaks_off_is_taken_up_again(hub, hub_env, checkpoints):
+    """One clear line; the same line works afterwards, by a commit's hash too: nothing half is kept."""
+    commit = hub.commit(TINY)
+    sizes = {path.name: path.stat().st_size for path in checkpoints["main"].iterdir()}
+    hub.cut_after(sizes.pop("model.safetensors") - 1)
+    assert max(sizes.values()) < hub._cut
+    load = f"%hf_load {TINY} --revision {commit}"
+    broken, session = run_magics([load, SESSION], hub_env)
+    assert "broke off" in one_line(broken)
+    assert "run the line again" in broken.message
+    assert page(session) == "<hf_magics session: nothing>"
+    hub.cut_after(None)
+    hub.requests.clear()
+    (whole,) = run_magics([load], hub_env)
+    assert "BertTokenizer, 19 entries" in page(whole)
+    assert [path for method, path in hub.requests if method == "GET" and "resolve" in path] == [
+        f"/{TINY}/resolve/{commit}/model.safetensors"
+    ]

@@ -1,0 +1,124 @@
+"""Any value of a notebook as inputs."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from transformers import BatchEncoding
+
+from hf_magics.errors import InputError
+from hf_magics.inference.inputs import Inputs, read_inputs
+
+LINE = (101, 7592, 102)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        list(LINE),
+        LINE,
+        np.array(LINE),
+        np.array(LINE, dtype=np.int32),
+        torch.tensor(LINE),
+        pd.Series(LINE),
+        [np.int64(one) for one in LINE],
+        [torch.tensor(one) for one in LINE],
+        range(101, 104),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_list_of_ids_is_one_line(value):
+    """IDs in any container are one line of Python integers."""
+    read = read_inputs(value)
+    expected = (101, 102, 103) if isinstance(value, range) else LINE
+    assert read == Inputs(ids=(expected,))
+    assert all(type(one) is int for one in read.ids[0])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [list(LINE), [101, 102]],
+        ([np.int64(one) for one in LINE], (101, 102)),
+        [torch.tensor(LINE), torch.tensor([101, 102])],
+        [np.array(LINE), [101, 102]],
+        pd.Series([list(LINE), [101, 102]]),
+        pd.Series([np.array(LINE), np.array([101, 102])]),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_lists_of_ids_are_lines(value):
+    """A list of lists is a line each, of any lengths."""
+    read = read_inputs(value)
+    assert read == Inputs(ids=(LINE, (101, 102)))
+    assert all(type(one) is int for line in read.ids for one in line)
+
+
+@pytest.mark.parametrize("make", [list, tuple, np.array, pd.Series, iter])
+def test_texts_keep_their_order(make):
+    """Texts in any container are a line each."""
+    assert read_inputs(make(["b", "a", "b"])) == Inputs(texts=("b", "a", "b"))
+
+
+def test_a_string_is_one_text():
+    """A string is not taken apart, not even at its line ends."""
+    assert read_inputs("two\nlines") == Inputs(texts=("two\nlines",))
+    assert read_inputs(np.str_("text")) == Inputs(texts=("text",))
+
+
+def test_dictionaries_and_encodings_are_tensors():
+    """What has names goes to forward by them."""
+    ids = torch.tensor([[1]])
+    assert read_inputs({"pixel_values": ids}).tensors == {"pixel_values": ids}
+    assert read_inputs(BatchEncoding({"input_ids": ids})).tensors == {"input_ids": ids}
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (5, "not int"),
+        (None, "not NoneType"),
+        (torch.tensor(3), "not Tensor"),
+        (b"abc", "not bytes"),
+        (pd.DataFrame({"text": ["a"]}), "a Series"),
+        ([[1, "a"]], "line 1 holds 'a', which is no token ID"),
+        ([[1, 2], [3, 4.5]], "line 2 holds 4.5"),
+        (torch.tensor([[1.5]]), "line 1 holds 1.5"),
+        (torch.zeros(1, 1, 1, dtype=torch.long), "line 1 holds [0]"),
+        ([[True]], "line 1 holds True"),
+    ],
+    ids=str,
+)
+def test_what_is_neither_is_refused(value, said):
+    """The message names what it is, and where it stands."""
+    with pytest.raises(InputError) as caught:
+        read_inputs(value)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ([], "there is no text"),
+        (["a", 3], "line 2 is int, not text: '3'"),
+        (["a", [101]], "line 2 is list, not text"),
+        (pd.Series(["a", None]), "line 2 is"),
+        ([""], "line 1 is empty"),
+        (["a", " \n"], "line 2 is empty"),
+        ([[]], "there are no token IDs"),
+        ([[101], []], "there are no token IDs"),
+        ([[30522]], "token ID 30522 in line 1 is outside the vocabulary of 30,522 entries"),
+        ([[101], [5, -1]], "token ID -1 in line 2"),
+        ({}, "a dictionary of tensors is needed"),
+        ({"input_ids": [[101]]}, "a dictionary of tensors is needed; input_ids is none"),
+    ],
+    ids=str,
+)
+def test_what_can_not_be_run_is_refused(bert, value, said):
+    """A wrong line is named by its number before anything is run."""
+    import hf_magics as hf
+
+    with pytest.raises(InputError) as caught:
+        hf.infer(value)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,207 @@
+"""What Tab offers."""
+
+import dataclasses
+
+import pytest
+import transformers
+from IPython.core.completer import provisionalcompleter
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING, CONFIG_MAPPING_NAMES
+
+from hf_magics.inference.tasks import TASKS as ANSWERS
+from hf_magics.magics.magics import HFMagics
+from hf_magics.modeling import catalog
+from hf_magics.modeling.heads import TASKS
+from tests.hub.children import hub_environment, run_python
+
+NAMES = sorted({**HFMagics.magics["line"], **HFMagics.magics["cell"]})
+OWN = {one.name for one in dataclasses.fields(transformers.PreTrainedConfig)}
+
+
+@pytest.fixture
+def tab(shell):
+    """The lines that Tab could make of a line."""
+
+    def offers(line: str) -> list[str]:
+        with provisionalcompleter():
+            return [
+                line[: one.start] + one.text + line[one.end :]
+                for one in shell.ip.Completer.completions(line, len(line))
+            ]
+
+    return offers
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_option_is_offered(tab, name):
+    """Each spelling of each option of each magic."""
+    offered = tab(f"%{name} -")
+    for action in getattr(HFMagics, name).parser._actions:
+        for option in action.option_strings:
+            assert f"%{name} {option}" in offered
+
+
+@pytest.mark.parametrize("start", ["%hf_load --de", "x = %hf_load --de", "  %hf_load a --de"])
+def test_an_option_is_completed_wherever_the_magic_stands(tab, start):
+    """Also behind an assignment or an indentation; nothing else is offered then."""
+    assert tab(start) == [f"{start}vice"]
+
+
+def test_cell_magics_complete_as_line_magics_do(tab):
+    """``%%hf_infer`` has the options of ``%hf_infer``, on its first line."""
+    assert "%%hf_infer --max-length" in tab("%%hf_infer --max")
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("%hf_load a --dtype ", ["auto", "float32", "bfloat16", "float16"]),
+        ("%hf_load a --device ", ["auto", "cpu", "cuda", "mps"]),
+        ("%hf_load a --attn ", ["eager", "sdpa"]),
+        ("%hf_tokens --padding ", ["longest", "max_length"]),
+        ("%hf_load a --task ", list(TASKS)),
+        ("%hf_new bert --task fill", ["fill-mask"]),
+        ("%hf_infer --task ", list(ANSWERS)),
+        ("%hf_new bert --class BertForM", ["BertForMaskedLM", "BertForMultipleChoice"]),
+        ("%hf_new -n x bert --class BertForM", ["BertForMaskedLM", "BertForMultipleChoice"]),
+        ("%hf_load a --class AutoModelForMas", ["AutoModelForMaskedLM"]),
+        ("%hf_new ber", ["bert", "bert-generation"]),
+        ("%hf_config xlm-rob", ["xlm-roberta", "xlm-roberta-xl"]),
+        ("%hf_new bert num_hidden", ["num_hidden_layers="]),
+        ("%hf_new bert -n x vocab_size=3 hidden_s", ["hidden_size="]),
+        ("%hf_new -n x bert num_lab", ["num_labels="]),
+    ],
+)
+def test_values_are_offered(tab, line, offered):
+    """Choices, tasks, classes, types and fields."""
+    start = line[: line.rfind(" ") + 1]
+    found = tab(line)
+    assert set(start + one for one in offered) <= set(found)
+    assert all(one.startswith(line) for one in found)
+
+
+def test_the_tasks_of_an_inference_are_those_there_are(tab):
+    """``%hf_infer --task`` offers every task that can be shown, and no other."""
+    assert tab("%hf_infer --task ") == [f"%hf_infer --task {name}" for name in ANSWERS]
+
+
+def test_session_names_are_offered(tiny, tab):
+    """Wherever the name of a model can stand."""
+    for line in (
+        *("%hf_use t", "%hf_drop t", "%hf_save t", "%hf_config t", "%hf_infer -m t"),
+        *("%hf_tokens --model t", "%hf_config bert --vs t", "%hf_new bert --tokenizer t"),
+        *("%hf_drop other t", "%%hf_tokens -m tiny -m t"),
+    ):
+        assert f"{line}iny" in tab(line), line
+
+
+def test_variables_are_offered(shell, tab):
+    """For ``-i``, ``-o`` and ``--tokenizer``: the user's own, none of IPython's."""
+    shell.names["my_texts"] = ["a"]
+    for line in ("%hf_infer -i ", "%hf_tokens --input ", "%hf_load a --tokenizer "):
+        assert f"{line}my_texts" in tab(line)
+        assert f"{line}get_ipython" not in tab(line)
+
+
+def test_nothing_is_offered_inside_of_a_text(tiny, tab):
+    """Neither options nor names, once the text has begun."""
+    for line in ("%hf_infer hello -", "%hf_tokens -m tiny a --mo", "%hf_infer hello -m t"):
+        assert not [one for one in tab(line) if "--model" in one or one.endswith("tiny")]
+
+
+def test_cached_ids_are_offered(hub_cache, tab):
+    """The repositories of the hub's cache, found by their folders."""
+    hub_cache("bert-base-cased")
+    hub_cache("somebody/bert-two")
+    assert "%hf_load bert-base-cased" in tab("%hf_load bert-b")
+    assert tab("%hf_load somebody/") == ["%hf_load somebody/bert-two"]
+    assert "%hf_config somebody/bert-two" in tab("%hf_config some")
+
+
+@pytest.mark.parametrize("variable", ["HF_HOME", "HF_HUB_CACHE", "XDG_CACHE_HOME"])
+def test_the_cache_is_where_the_hub_client_has_it(tmp_path, variable):
+    """Each variable that moves the cache moves what Tab looks at."""
+    code = (
+        "from huggingface_hub import constants; from hf_magics.modeling import catalog\n"
+        "assert str(catalog._cache()) == constants.HF_HUB_CACHE, catalog._cache()"
+    )
+    env = hub_environment("http://127.0.0.1:9", tmp_path)
+    del env["HF_HOME"]
+    run_python(code, env | {variable: str(tmp_path / "elsewhere")})
+    run_python(code, env)
+
+
+def test_folders_and_gguf_files_are_offered(tmp_path, monkeypatch, tab):
+    """Folders end in a slash; other files and hidden folders are not offered."""
+    monkeypatch.chdir(tmp_path)
+    for folder in ("models/bert", "models/bart", "models/.hidden"):
+        (tmp_path / folder).mkdir(parents=True)
+    for file in ("models/b.gguf", "models/b.txt"):
+        (tmp_path / file).touch()
+    found = {f"%hf_load models/{name}" for name in ("bart/", "bert/", "b.gguf")}
+    assert set(tab("%hf_load models/b")) == found
+    assert tab("%hf_load mod") == ["%hf_load models/"]
+    assert "%hf_save models/" in tab("%hf_save mod")
+    assert [one for one in tab("%hf_load models/") if "hidden" in one] == []
+    assert tab(f"%hf_load {tmp_path}/mod") == [f"%hf_load {tmp_path}/models/"]
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert tab("%hf_load ~/mod") == ["%hf_load ~/models/"]
+
+
+@pytest.mark.parametrize("word", ["~nobody_here/x", "/no/such/x", "%hf", '"', "[", "$x"])
+def test_tab_never_fails(tab, capsys, word):
+    """A path that can't be one, or half a word, offers nothing and prints nothing."""
+    for magic in ("hf_load", "hf_new x", "hf_config", "hf_infer", "hf_save", "hf_load --class"):
+        assert all("Traceback" not in one for one in tab(f"%{magic} {word}"))
+    shown = capsys.readouterr()
+    assert shown.out + shown.err == ""
+
+
+def test_the_fields_of_a_folder_are_offered(minilm, tab):
+    """``%hf_load SOURCE`` knows the type from the folder's own config."""
+    assert f"%hf_load {minilm} hidden_dropout_prob=" in tab(f"%hf_load {minilm} hidden_d")
+    assert f"%hf_load {minilm} --class BertForMaskedLM" in tab(f"%hf_load {minilm} --class BertForMa")
+
+
+def test_the_fields_of_a_cached_id_are_offered(hub_cache, tab):
+    """And from the config of a cached repository."""
+    hub_cache("somebody/two", '{"model_type": "gpt2"}')
+    assert tab("%hf_load somebody/two n_hea") == ["%hf_load somebody/two n_head="]
+
+
+@pytest.mark.parametrize("kind", ["bert", "gpt2", "llama", "xlm-roberta", "clip_text_model", "t5"])
+def test_the_fields_are_those_of_transformers(kind):
+    """Read from the source, they are the dataclass fields that importing it gives."""
+    fields = {one.name for one in dataclasses.fields(CONFIG_MAPPING[kind])}
+    found = {name for name, _ in catalog.config_fields(kind)}
+    assert found - {"num_labels"} == fields - (OWN - found)
+    assert all(takes for _, takes in catalog.config_fields(kind))
+
+
+def test_the_types_are_those_of_transformers():
+    """Every model type that transformers has, and nothing else."""
+    assert set(catalog.model_types()) == set(CONFIG_MAPPING_NAMES)
+
+
+@pytest.mark.parametrize("kind", ["bert", "gpt2", "xlm-roberta", "t5"])
+def test_the_classes_are_classes(kind):
+    """Each class that is offered for a type is one of transformers'."""
+    found = catalog.classes(kind)
+    assert len(found) > 3
+    assert [name for name in found if not hasattr(transformers, name)] == []
+
+
+def test_the_kernel_completes(kernel):
+    """Tab in a notebook: options, types, fields and choices, in the place of the word."""
+    assert "%hf_load --device" in kernel.offers("%hf_load --dev")
+    assert "%hf_new bert hidden_size=" in kernel.offers("%hf_new bert hidden_s")
+    assert "%hf_new bert" in kernel.offers("%hf_new ber")
+    assert "%%hf_infer --max-length" in kernel.offers("%%hf_infer --max-l")
+    assert "%hf_load" in kernel.offers("%hf_lo")
+
+
+def test_the_kernel_shows_the_usage(kernel):
+    """Shift-Tab and ``?`` in a notebook show every option, and so does ``--help``."""
+    pager = kernel.sent("%hf_load?")[0]["payload"][0]["data"]["text/plain"]
+    for shown in (pager, kernel.help("%hf_load"), kernel.text("%hf_load --help")):
+        assert "--trust-remote-code" in shown
+        assert "%hf_load SOURCE" in shown
