@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hf_magics.display.progress import progress
+from hf_magics.errors import InputError
 from hf_magics.modeling import store
 from hf_magics.settings import Settings
 from hf_magics.specs import (
@@ -269,7 +270,7 @@ def tokens(
     """
     with _imports():
         from hf_magics.inference import tokens as showing
-    read = _read(inputs)
+    read = _texts_or_ids(inputs)
     names = (model,) if isinstance(model, str) else tuple(model)
     spec = TokensSpec(names, read.texts, read.ids, max_length, padding, special, variable)
     return showing.show_tokens(spec, session, settings)
@@ -327,6 +328,16 @@ def _read(inputs: Any) -> Inputs:
     from hf_magics.inference.inputs import read_inputs
 
     return read_inputs(inputs)
+
+
+def _texts_or_ids(inputs: Any) -> Inputs:
+    """Return the inputs; of a dictionary of tensors, as a tokenizer gives one, the IDs."""
+    read = _read(inputs)
+    if read.tensors is None:
+        return read
+    if "input_ids" not in read.tensors:
+        raise InputError("the dictionary has no 'input_ids': give texts or token IDs")
+    return _read(read.tensors["input_ids"])
 
 
 def _word_or_object(tokenizer: Any) -> tuple[str, Any]:

@@ -24,6 +24,7 @@ from hf_magics.modeling import store
 from hf_magics.modeling.report import random_verdict
 from hf_magics.modeling.snippets import model_snippet
 from hf_magics.modeling.store import Kept, LoadedModel, Session
+from hf_magics.modeling.watching import watched
 from hf_magics.settings import Settings
 from hf_magics.snippets import script
 from hf_magics.specs import InferSpec
@@ -53,13 +54,16 @@ def infer(
     loaded = session.get(spec.name)
     task = task_for(spec.task)
     encoded = _encode(loaded, spec, tensors)
+    logged: list[str] = []
     started = time.perf_counter()
-    outputs, added = run(loaded, encoded.inputs, dict(spec.extra))
+    with watched(f"running {loaded.name}", notes=logged):
+        outputs, added = run(loaded, encoded.inputs, dict(spec.extra))
     took = time.perf_counter() - started
     resolved = dataclasses.replace(spec, name=loaded.name, task=task.name)
     answer = task.answer(outputs, settings)
     session.log.append(resolved)
     said = (*_notes_on(loaded, outputs), *tokenizing.notes_on(encoded), *_notes_on_added(added))
+    said += tuple(logged)
     ran = script(model_snippet(loaded), infer_snippet(resolved, encoded, added))
     return InferResult(
         Ran(loaded.name, loaded.number, type(loaded.model).__name__, encoded.lengths, took),

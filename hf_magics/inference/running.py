@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
 import torch
+from transformers.utils import TransformersKwargs
 
-from hf_magics.display.words import one_line
+from hf_magics.display.words import nearest, one_line
 from hf_magics.errors import FitError, InputError
 from hf_magics.modeling.store import LoadedModel
 
@@ -27,6 +29,7 @@ def run(
         FitError: The device has no room for the outputs.
     """
     model = loaded.model
+    _check_words(model, extra)
     placed = {name: _placed(value, model.device) for name, value in inputs.items()}
     try:
         with torch.inference_mode():
@@ -41,6 +44,16 @@ def run(
 
 
 _CPU_IS_FULL = "can't allocate memory"  # torch has no class for that
+
+
+def _check_words(model: Any, extra: Mapping[str, Any]) -> None:
+    """Refuse a keyword that ``forward`` would take and ignore: it passes all that it does not "
+    "know.
+    """
+    known = {*inspect.signature(model.forward).parameters, *TransformersKwargs.__annotations__}
+    for name in extra:
+        if name not in known:
+            raise InputError(f"{type(model).__name__} takes no '{name}'{nearest(name, known)}")
 
 
 def _forward(model: Any, arguments: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

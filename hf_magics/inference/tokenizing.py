@@ -101,8 +101,7 @@ def need_tokenizer(loaded: LoadedModel) -> Any:
     if loaded.tokenizer is None:
         raise TokenizerError(
             f"{loaded.name} has no tokenizer: load or make it with --tokenizer SOURCE, or give "
-            "token "
-            "IDs with -i VAR"
+            "token IDs with -i VAR"
         )
     return loaded.tokenizer
 
@@ -137,8 +136,7 @@ def check_ids(ids: TokenIds, size: int) -> None:
             if not 0 <= one < size:
                 raise InputError(
                     f"token ID {one} in line {number} is outside the vocabulary of {size:,} "
-                    "entries "
-                    f"(0 to {size - 1:,})"
+                    f"entries (0 to {size - 1:,})"
                 )
 
 
@@ -202,8 +200,7 @@ def notes_on(encoded: Encoded) -> list[str]:
     if encoded.pad_word and len(set(encoded.lengths)) > 1:
         said.append(
             f"the tokenizer has no pad token: {encoded.pad_word!r} was borrowed for padding, which "
-            "the "
-            "attention mask hides"
+            "the attention mask hides"
         )
     if encoded.unknown:
         total = sum(encoded.lengths)

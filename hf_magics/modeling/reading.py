@@ -185,8 +185,7 @@ def _config_error(found: Checkpoint, error: Exception, *, trusted: bool) -> HFMa
     if "trust_remote_code" in text and not trusted:
         return SourceError(
             f"'{found.location}' comes with code of its own, which is not run unasked: read it, "
-            "then "
-            "--trust-remote-code"
+            "then --trust-remote-code"
         )
     named = found.read_json("config.json").get("model_type")
     if named and not architectures.is_model_type(str(named)):

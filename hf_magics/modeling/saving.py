@@ -172,8 +172,7 @@ def _check_target(target: Path, *, overwrite: bool) -> None:
     if not overwrite and target.is_dir() and any(target.iterdir()):
         raise SaveError(
             f"'{target}' is not empty: --overwrite replaces the checkpoint in it and leaves the "
-            "other "
-            "files"
+            "other files"
         )
 
 

@@ -86,10 +86,14 @@ class Kept:
         self._entries: dict[int, tuple[Any, int]] = {}
 
     def put(self, outputs: Any, nbytes: int, budget: int) -> int:
-        """Keep these outputs and let go of the oldest that no longer fit; return a ticket."""
+        """Keep these outputs and let go of the oldest that no longer fit; return a ticket.
+
+        What is larger than the whole budget is not kept, and pushes nothing out.
+        """
         ticket = next(_numbers)
-        self._entries[ticket] = (outputs, nbytes)
-        while self._entries and self.nbytes > budget:
+        if nbytes <= budget:
+            self._entries[ticket] = (outputs, nbytes)
+        while self.nbytes > budget:
             del self._entries[next(iter(self._entries))]
         return ticket
 

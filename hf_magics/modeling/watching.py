@@ -159,7 +159,9 @@ def _warnings_into(notes: list[str]) -> Iterator[None]:
 
 
 class _Stray(io.TextIOBase):
-    """Standard error for the length of a block: a bar's text goes to the meter, the rest through."""
+    """Standard error for the length of a block: a bar's text goes to the meter, the rest "
+    "through.
+    """
 
     def __init__(self, meter: Meter, through: TextIO) -> None:
         self._meter = meter
@@ -167,7 +169,9 @@ class _Stray(io.TextIOBase):
         self._in_bar = False
 
     def write(self, text: str) -> int:
-        """Take a bar's line, which begins with a carriage return, and the line feed that ends it."""
+        """Take a bar's line, which begins with a carriage return, and the line feed that ends "
+        "it.
+        """
         if "\r" in text:
             self._in_bar = True
             found = _COUNTED.findall(text)

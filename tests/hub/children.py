@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -50,6 +51,14 @@ def hub_environment(url: str, home: Path) -> dict[str, str]:
         "PYTHONPATH": str(ROOT),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
+
+
+def put_in_cache(repo_id: str, folder: Path, commit: str, env: Mapping[str, str]) -> None:
+    """Leave in the child's cache what a download of the branch `main` leaves there."""
+    place = Path(env["HF_HOME"], "hub", f"models--{repo_id.replace('/', '--')}")
+    shutil.copytree(folder, place / "snapshots" / commit)
+    (place / "refs").mkdir()
+    (place / "refs" / "main").write_text(commit)
 
 
 def run_python(

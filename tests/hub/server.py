@@ -7,6 +7,7 @@ nothing here, until it is added again, which is a new commit.
 
 from __future__ import annotations
 
+import itertools
 import json
 import socket
 import sys
@@ -19,7 +20,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from tests.hub.repos import Refusal, Repo, Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
     from typing import Self
 
@@ -49,7 +50,7 @@ class Hub:
     def __init__(self) -> None:
         self.requests: list[tuple[str, str]] = []
         self._repos: dict[str, Repo] = {}
-        self._status, self._times = 0, 0
+        self._failures: Iterator[int] = iter(())
         self._cut: int | None = None
         self._delay = 0.0
         self._server: _Server | None = None
@@ -83,7 +84,11 @@ class Hub:
 
     def fail_with(self, status: int | None, times: int = sys.maxsize) -> None:
         """Answer the next requests with this bare status; None lifts it."""
-        self._status, self._times = status or 0, times
+        self._failures = itertools.repeat(status, times) if status else iter(())
+
+    def fail_in_turn(self, statuses: Iterable[int | None]) -> None:
+        """Answer the next requests with these statuses; None among them lets one through."""
+        self._failures = iter([status or 0 for status in statuses])
 
     def cut_after(self, size: int | None) -> None:
         """Break off the body of each file after so many bytes; None lifts it."""
@@ -121,9 +126,9 @@ class Hub:
         """What a request gets, the switches included."""
         url = urlsplit(target)
         self.requests.append((method, url.path))
-        if self._times > 0 and self._status:
-            self._times -= 1
-            return Answer(self._status)
+        failure = next(self._failures, 0)
+        if failure:
+            return Answer(failure)
         try:
             return self._route(url.path, parse_qs(url.query), headers)
         except Refusal as refusal:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.hub.children import one_line, page, run_magics
+from tests.hub.children import one_line, page, put_in_cache, run_magics
 from tests.hub.server import Hub
 
 pytestmark = pytest.mark.slow
@@ -67,33 +67,26 @@ def test_a_token_opens_what_it_may_and_is_never_shown(hub_env):
     assert not [one for one in ("hf_wrong", "hf_wröng", Hub.token) if one in said]
 
 
-@pytest.mark.parametrize("status", [401, 429, 500, 503])
-def test_a_hub_that_fails_is_named_and_asked_again(hub, hub_env, status):
+def test_a_hub_that_fails_is_named_and_asked_again(hub, hub_env):
     """At once, with its status, and the same line works when it is well."""
-    hub.fail_with(status, times=1)
-    failed, loaded = run_magics([f"%hf_load {TINY}"] * 2, hub_env)
-    assert str(status) in one_line(failed)
+    statuses = (401, 429, 500, 503)
+    hub.fail_in_turn(statuses)
+    *failed, loaded = run_magics([f"%hf_load {TINY}"] * (len(statuses) + 1), hub_env)
+    for status, cell in zip(statuses, failed, strict=True):
+        assert str(status) in one_line(cell)
     assert TINY in page(loaded)
+    assert len([path for _, path in hub.requests if path.startswith("/api")]) == len(failed) + 1
 
 
-def test_a_hub_that_is_not_there_or_silent(hub, hub_env):
-    """A dead address at once, a silent one after the timeout; nothing is there to fall back on."""
+def test_a_silent_hub_leaves_what_is_cached(hub, hub_env, checkpoints):
+    """It is waited for no longer than the timeout of one question, and never for a file."""
+    put_in_cache(TINY, checkpoints["main"], hub.commit(TINY), hub_env)
     hub.delay(60)
-    for _ in range(2):
-        (cell,) = run_magics([f"%hf_load {TINY}"], hub_env)
-        line = one_line(cell)
-        assert "can't be reached" in line
-        assert "no folder 'org/tiny-bert' here" in line
-        hub.stop()
-    assert hub.requests == []
-
-
-def test_a_silent_hub_leaves_what_is_cached(hub, hub_env):
-    """It is waited for no longer than the timeout of one question."""
-    page(run_magics([f"%hf_load {TINY}"], hub_env)[0])
-    hub.delay(60)
-    (cell,) = run_magics([f"%hf_load {TINY}"], hub_env)
-    assert "this is the cached commit" in page(cell)
+    cached, unknown = run_magics([f"%hf_load {TINY}", "%hf_load org/other"], hub_env)
+    assert "can't be reached: this is the cached commit" in page(cached)
+    line = one_line(unknown)
+    assert "no folder 'org/other' here" in line
+    assert "can't be reached" in line
 
 
 def test_a_download_that_breaks_off_is_taken_up_again(hub, hub_env, checkpoints):

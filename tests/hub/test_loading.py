@@ -10,7 +10,15 @@ import pytest
 from transformers import BertForMaskedLM
 
 from tests.hub.checkpoints import digest, save_kinds
-from tests.hub.children import Cell, hub_environment, one_line, page, run_magics, run_python
+from tests.hub.children import (
+    Cell,
+    hub_environment,
+    one_line,
+    page,
+    put_in_cache,
+    run_magics,
+    run_python,
+)
 from tests.hub.server import Hub
 
 if TYPE_CHECKING:
@@ -253,7 +261,7 @@ def test_without_the_hub_the_cached_commit_is_taken(stopped):
 def test_a_push_is_seen_and_what_was_cached_stays(hub, hub_env, checkpoints):
     """``main`` is what it is now; where the new commit did not arrive whole, the old one is there."""
     old = hub.commit(TINY)
-    pages([f"%hf_load {TINY}"], hub_env)
+    put_in_cache(TINY, checkpoints["main"], old, hub_env)
     new = hub.add(TINY, checkpoints["v1"])
     part = [f"%hf_config {TINY}", f"%hf_load {TINY} -n before --offline"]
     whole = [f"%hf_load {TINY}", f"%hf_load {TINY} -n after --offline"]

@@ -2,6 +2,7 @@
 
 import gc
 import json
+import weakref
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -104,9 +105,13 @@ def test_the_session_survives_a_reload(tiny, session):
 
 
 def test_unloading_lets_go_of_the_magics(bare):
-    """No instance of the magics stays alive after it."""
+    """The instance of the magics does not stay alive after it."""
+    bare.run_line_magic("load_ext", "hf_magics")
+    alive = weakref.ref(bare.configurables[-1])
+    assert isinstance(alive(), HFMagics)
+    bare.run_line_magic("unload_ext", "hf_magics")
     gc.collect()
-    assert not [one for one in gc.get_objects() if type(one) is HFMagics]
+    assert alive() is None
     bare.run_line_magic("load_ext", "hf_magics")
 
 
@@ -150,16 +155,18 @@ def test_rows_cut_a_table(tiny):
     assert len(repr(tiny.run(text)).splitlines()) <= len(whole.splitlines()) - 20
 
 
-def test_device_and_dtype_are_where_models_go(shell, session):
+def test_device_and_dtype_are_where_models_go(shell, session, minilm):
     """``%config HFMagics.device`` and ``.dtype`` stand in for the options, which win."""
+    shell.names["folder"] = minilm
     shell.run('%config HFMagics.dtype = "bfloat16"')
-    shell.run(tiny_line("half"))
-    shell.run(tiny_line("full", "--dtype float32"))
+    shell.run("%hf_load $folder -n half")
+    shell.run("%hf_load $folder -n full --dtype float32")
     dtypes = [str(session[name].model.dtype) for name in ("half", "full")]
     assert dtypes == ["torch.bfloat16", "torch.float32"]
     shell.run('%config HFMagics.device = "nonsense"')
-    assert "nonsense" in shell.error(tiny_line("other"))
-    shell.run(tiny_line("other", "--device cpu"))
+    for line in (tiny_line("other"), "%hf_load $folder -n other"):
+        assert "nonsense" in shell.error(line)
+        shell.run(f"{line} --device cpu --replace")
 
 
 def test_attention_is_a_default_too(tiny, session, tmp_path):
@@ -212,7 +219,14 @@ def test_a_profile_sets_defaults(tmp_path):
 
 
 def test_a_failed_line_leaves_a_shell_that_works(tmp_path):
-    """In a fresh shell, an error before the first model is one line, and the next line works."""
-    cells = ["%load_ext hf_magics", "%hf_infer hello", "%hf_models", tiny_line("a"), "%hf_use a"]
+    """In a fresh shell: after an error, and after an interrupt while torch is imported."""
+    interrupt = "threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()"
+    cells = [
+        "%load_ext hf_magics",
+        "%hf_infer --nope",
+        f"import os, signal, threading\n{interrupt}\n%hf_infer hello\nimport time; time.sleep(60)",
+        *("%hf_infer hello", tiny_line("a"), "%hf_use a"),
+    ]
     done = run_ipython(cells, hub_environment("http://127.0.0.1:9", tmp_path))
-    assert [one.error for one in done] == [None, "UsageError", None, None, None]
+    errors = [one.error for one in done]
+    assert errors == [None, "UsageError", "KeyboardInterrupt", "UsageError", None, None]

@@ -8,7 +8,7 @@ import torch
 
 from hf_magics.display.shown import Shown
 from hf_magics.errors import EvictedError
-from tests.magics.words import page_of
+from tests.magics.words import page_of, tiny_line
 
 
 def test_a_result_is_the_value_of_its_line(tiny):
@@ -55,11 +55,11 @@ def test_a_failed_line_binds_nothing(tiny):
 
 
 def test_quiet_shows_nothing(tiny, capsys):
-    """``-q`` shows nothing, and the value is there all the same."""
+    """``-q`` shows nothing but IPython's own prompt, and the value is there all the same."""
     capsys.readouterr()
     result = tiny.run("%hf_infer -q hello")
     tiny.run("%hf_tokens -q -o ids hello")
-    assert capsys.readouterr().out.strip() == ""
+    assert capsys.readouterr().out.split() == ["Out[2]:", "Out[3]:"]
     assert result.outputs.last_hidden_state.shape == (1, 3, 32)
     assert tiny.names["ids"].ids == [[101, 7592, 102]]
 
@@ -71,6 +71,15 @@ def test_a_quiet_result_is_shown_when_it_is_asked_for(tiny, capsys):
     for name in ("x", "y", "_"):
         tiny.run(name)
         assert "7592" in capsys.readouterr().out
+
+
+def test_quiet_sends_nothing_to_a_notebook(kernel):
+    """In a kernel there is no prompt either: the cell has no output at all."""
+    kernel.run(tiny_line("quiet"))
+    kernel.run("ids = [[101, 102]]")
+    assert kernel.run("%hf_infer -q -m quiet -i ids") == []
+    assert [kind for kind, _ in kernel.run("_ = %hf_infer -q -m quiet -i ids\n_")] == []
+    assert "BertModel" in kernel.text("x = %hf_infer -m quiet -i ids\nx")
 
 
 def test_a_semicolon_is_text(tiny, session):

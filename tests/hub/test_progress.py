@@ -1,0 +1,111 @@
+"""A download is seen while it lasts, and leaves nothing when it is done."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+from transformers import BertConfig, BertModel
+
+from tests.hub.children import ROOT, run_python
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pty = pytest.importorskip("pty", reason="no pseudo-terminals on this system")
+pytestmark = pytest.mark.slow
+
+LARGE = "org/large-bert"
+WATCHED = f"""
+import json
+import hf_magics as hf
+from hf_magics.display.progress import lines_from
+said = []
+class Line:
+    def show(self, text): said.append(text)
+    def clear(self): said.append("")
+with lines_from(Line):
+    for source in ("{LARGE}", "org/sharded"):
+        hf.load(source)
+        said.append(source)
+print(json.dumps(said))
+"""
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A BERT of 26 MB, which arrives in pieces of 10 MiB: in one file, and in three."""
+    root = tmp_path_factory.mktemp("large")
+    config = BertConfig(
+        vocab_size=100_000,
+        hidden_size=64,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=64,
+    )
+    with torch.random.fork_rng():
+        model = BertModel(config)
+    model.save_pretrained(root / "one")
+    model.save_pretrained(root / "many", max_shard_size="100KB")
+    return {LARGE: root / "one", "org/sharded": root / "many"}
+
+
+@pytest.fixture
+def slow_hub(hub, large):
+    """A hub that thinks for half a second before each answer."""
+    for name, folder in large.items():
+        hub.add(name, folder)
+    hub.delay(0.5)
+    return hub
+
+
+def test_a_download_is_one_line_that_is_gone_in_the_end(slow_hub, hub_env):
+    """Each line says how much of how much has arrived, of one file and of several at once."""
+    done = run_python(WATCHED, hub_env)
+    assert done.stderr == ""
+    said = json.loads(done.stdout.splitlines()[-1])
+    one = said[: said.index(LARGE)]
+    many = said[len(one) :]
+    for lines in (one, many[:-1]):
+        assert lines[-1] == ""
+        counted = [line for line in lines if line.startswith("downloading: ")]
+        assert counted, lines
+        assert " of 25." in counted[-1], counted
+        assert "MB" in counted[-1]
+
+
+def test_a_terminal_shows_the_download_and_then_nothing(slow_hub, hub_env):
+    """The line is drawn over with blanks before the page comes."""
+    code = f"import hf_magics as hf\nhf.load('{LARGE}')\nprint('done')"
+    ours, theirs = pty.openpty()
+    env = hub_env | {"TERM": "xterm", "COLUMNS": "100"}
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], env=env, cwd=ROOT, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    screen = _all_of(ours)
+    assert child.wait() == 0
+    assert "downloading: " in screen
+    before, _, last = screen.rpartition("\rdone" if "\rdone" in screen else "done")
+    assert last.strip() == ""
+    assert before.rpartition("\r")[0].rpartition("\r")[2].strip() == ""
+
+
+def _all_of(terminal: int) -> str:
+    """Read a terminal to its end, which Linux reports as an error."""
+    read = b""
+    while True:
+        try:
+            piece = os.read(terminal, 4096)
+        except OSError:
+            break
+        if not piece:
+            break
+        read += piece
+    os.close(terminal)
+    return read.decode()
