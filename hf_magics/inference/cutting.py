@@ -27,7 +27,7 @@ class Cut:
         )
 
 
-_SHOWN = 300
+_SHOWN = 120
 
 
 def find_cuts(

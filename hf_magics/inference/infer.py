@@ -11,10 +11,11 @@ from typing import Any
 import torch
 
 from hf_magics.display.numbers import plural, seconds
-from hf_magics.display.parts import Note, Page, Text
+from hf_magics.display.parts import Code, Fold, Note, Page, Text
 from hf_magics.display.shown import Shown
 from hf_magics.errors import InputError
 from hf_magics.inference import tokenizing
+from hf_magics.inference.cutting import Cut
 from hf_magics.inference.running import run
 from hf_magics.inference.snippets import infer_snippet
 from hf_magics.inference.tasks import Answer, task_for
@@ -64,9 +65,10 @@ def infer(
     session.log.append(resolved)
     said = (*_notes_on(loaded, outputs), *tokenizing.notes_on(encoded), *_notes_on_added(added))
     said += tuple(logged)
+    head = type(loaded.model).__name__
     ran = script(model_snippet(loaded), infer_snippet(resolved, encoded, added))
     return InferResult(
-        Ran(loaded.name, loaded.number, type(loaded.model).__name__, encoded.lengths, took),
+        Ran(loaded.name, loaded.number, head, encoded.lengths, encoded.cuts, took),
         answer,
         said + answer.notes,
         outputs=outputs,
@@ -76,12 +78,13 @@ def infer(
 
 @dataclass(frozen=True)
 class Ran:
-    """What was run: the model, each line's tokens, and the seconds of the forward pass."""
+    """What was run: the model, each line's tokens, what was cut, and the forward pass' seconds."""
 
     name: str
     number: int
     head: str
     lengths: tuple[int, ...]
+    cuts: tuple[Cut, ...]
     seconds: float
 
 
@@ -140,7 +143,10 @@ class InferResult(Shown):
         lines = plural(len(ran.lengths), "line") if ran.lengths else "tensors"
         said = f"{lines}{tokens}; the forward pass took {seconds(ran.seconds)}."
         notes = tuple(Note(note) for note in self._notes)
-        return Page(f"{ran.name} · {ran.head}", (Text(said), *self._answer.parts), notes)
+        lost = tuple(Code(f"line {cut.line}: {cut.lost_text}") for cut in ran.cuts)
+        folded = (Fold("Text that was lost", lost),) if lost else ()
+        parts = (Text(said), *self._answer.parts, *folded)
+        return Page(f"{ran.name} · {ran.head}", parts, notes)
 
 
 def _encode(loaded: LoadedModel, spec: InferSpec, tensors: Mapping[str, Any] | None) -> Encoded:

@@ -47,9 +47,7 @@ _CPU_IS_FULL = "can't allocate memory"  # torch has no class for that
 
 
 def _check_words(model: Any, extra: Mapping[str, Any]) -> None:
-    """Refuse a keyword that ``forward`` would take and ignore: it passes all that it does not "
-    "know.
-    """
+    """Refuse a keyword that ``forward`` would only pass on, and so ignore."""
     known = {*inspect.signature(model.forward).parameters, *TransformersKwargs.__annotations__}
     for name in extra:
         if name not in known:

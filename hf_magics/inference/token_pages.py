@@ -98,8 +98,8 @@ class TokensResult(Shown):
     def page(self) -> Page:
         """For each line its text with the tokens marked, their table, and the IDs to copy."""
         parts: list[Part] = []
-        most = max(1, self._rows // len(self.lines))
-        for number, line in enumerate(self.lines[: self._rows], 1):
+        shown = self.lines[: self._rows]
+        for number, (line, most) in enumerate(zip(shown, self._rooms(shown), strict=True), 1):
             parts += self._line(number, line, most)
         if len(self.lines) > self._rows:
             hidden = len(self.lines) - self._rows
@@ -108,17 +108,24 @@ class TokensResult(Shown):
         title = f"{self.name} · {self._kind} · {plural(total, 'token')}"
         return Page(title, tuple(parts), tuple(Note(note) for note in self._notes))
 
+    def _rooms(self, lines: tuple[Line, ...]) -> list[int]:
+        """Return how many tokens of each line are shown: what short ones leave, long ones take."""
+        rooms, left = {}, self._rows
+        by_length = sorted(range(len(lines)), key=lambda number: len(lines[number].tokens))
+        for done, number in enumerate(by_length):
+            rooms[number] = max(1, min(len(lines[number].tokens), left // (len(lines) - done)))
+            left -= rooms[number]
+        return [rooms[number] for number in range(len(lines))]
+
     def _line(self, number: int, line: Line, most: int) -> list[Part]:
         shown = line.tokens[:most]
         hidden = len(line.tokens) - len(shown)
         left_out = f"{plural(hidden, 'more token')}: .df has them all" if hidden else ""
-        caption = f"line {number}: {plural(len(line.tokens), 'token')}"
-        table = Table(
-            _COLUMNS, tuple(_row(place, one) for place, one in enumerate(shown)), caption, left_out
-        )
+        rows = tuple(_row(place, one) for place, one in enumerate(shown))
+        table = Table(_COLUMNS, rows, f"Tokens of line {number}", left_out)
         ids = Code(str([token.id for token in line.tokens]), "python")
         texts: list[Part] = [*marked(line)] or [Text(part) for part in line.parts]
-        return [*texts, table, ids]
+        return [Text(f"Line {number}: {plural(len(line.tokens), 'token')}"), *texts, ids, table]
 
 
 class ComparedTokens(Shown):

@@ -6,6 +6,7 @@ import contextlib
 import copy
 import functools
 import keyword
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from types import MappingProxyType
@@ -69,7 +70,7 @@ class Base(Magics):
         """Read the line of a magic by its own options."""
         asked = read(method.parser, line, cell, self.variables, has_text=has_text)
         if asked.options.help:
-            raise HelpAsked(method.parser.format_help())
+            raise HelpAsked(usage_of(method.parser))
         return asked
 
     def word_or_object(self, word: str) -> Any:
@@ -111,6 +112,12 @@ def magic(method: Callable[..., Shown]) -> Any:
         raise UsageError(message)
 
     return run
+
+
+def usage_of(parser: Any) -> str:
+    """Return a magic's usage without the marks that IPython's formatter adds for reST."""
+    text = parser.format_help().removeprefix("::\n\n").lstrip()
+    return re.sub(r"<([A-Z|=]+)>", r"\1", text)
 
 
 def check_output_name(name: str) -> None:

@@ -102,7 +102,7 @@ class DropResult(Shown):
             }
         )
         title = f"dropped {sentence_list(name for name, _, _ in self._rows)}"
-        return Page(title, (memory, Table(columns, rows)), tuple(notes))
+        return Page(title, (Table(columns, rows, "Dropped"), memory), tuple(notes))
 
 
 class _Dropped:

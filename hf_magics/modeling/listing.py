@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from hf_magics.display.numbers import short_count, size
@@ -18,15 +19,16 @@ from hf_magics.specs import UseSpec
 
 _COLUMNS = (
     Column("name"),
+    Column(""),
     Column("class", mono=True),
     Column("parameters", "right"),
     Column("in memory", "right"),
     Column("dtype", mono=True),
     Column("device", mono=True),
-    Column("tokenizer", mono=True),
     Column("random weights"),
     Column("from", mono=True),
 )
+_LONG = 48
 
 
 class ModelsResult(Shown):
@@ -45,23 +47,32 @@ class ModelsResult(Shown):
         """A row a model."""
         if not self._models:
             return Page("models", (Text("No model is loaded: %hf_load SOURCE, or %hf_new TYPE."),))
-        rows = tuple(self._row(one) for one in self._models)
+        some_random = any(one.random for one in self._models)
+        columns = _COLUMNS if some_random else _COLUMNS[:-2] + _COLUMNS[-1:]
+        rows = tuple(self._row(one, with_random=some_random) for one in self._models)
         total = size(sum(one.memory_bytes for one in self._models))
         caption = f"{total} of weights; outputs kept for shown results: {size(self._kept)}"
-        return Page("models", (Table(_COLUMNS, rows, caption),))
+        return Page("models", (Table(columns, rows, caption),))
 
-    def _row(self, one: ModelFacts) -> tuple[str, ...]:
+    def _row(self, one: ModelFacts, *, with_random: bool) -> tuple[str, ...]:
         return (
-            f"{one.name} (current)" if one.name == self._current else one.name,
+            one.name,
+            "current" if one.name == self._current else "",
             one.head,
             short_count(one.parameters),
             size(one.memory_bytes),
             one.dtype,
             one.device,
-            one.tokenizer.partition(",")[0] or "none",
-            sentence_list(one.random, most=3) if one.random else "none",
-            one.source + (f" @ {one.commit[:12]}" if one.commit else ""),
+            *([sentence_list(one.random, most=3) if one.random else "none"] * with_random),
+            _shortened(one.source) + (f" @ {one.commit[:12]}" if one.commit else ""),
         )
+
+
+def _shortened(source: str) -> str:
+    """Return the last parts of a long path; the model's own page has it whole."""
+    if len(source) <= _LONG:
+        return source
+    return str(Path("…", *Path(source).parts[-2:]))
 
 
 def use(spec: UseSpec, session: Session) -> ModelResult:

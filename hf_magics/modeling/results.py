@@ -64,7 +64,7 @@ _ORIGINS = {
     "hub": "hub: ",
     "folder": "folder ",
     "gguf": "GGUF file ",
-    "config": "made from the config of the type ",
+    "config": "config of the type ",
     "notebook": "the notebook's variable ",
 }
 

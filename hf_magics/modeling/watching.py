@@ -18,6 +18,7 @@ from hf_magics.display.progress import Meter, progress
 from hf_magics.display.words import one_line
 
 _COUNTED = re.compile(r"(\d+)/(\d+)")
+_SMALL_FILE = 1_000_000
 _SHOWN_BY_US = ("LOAD REPORT",)
 
 
@@ -81,9 +82,10 @@ class Bar:
         """Leave nothing behind: the line is the meter's."""
 
     def update(self, amount: float | None = 1) -> None:
-        """Count, and tell the meter; one of the two byte bars of a sharded download is enough."""
+        """Count, and tell the meter: of a small file nothing, of a sharded one's two bars one."""
         self.n += amount or 0
-        if not self.desc.startswith("Reconstructing"):
+        small = self.unit == "B" and max(self.n, self.total or 0) < _SMALL_FILE
+        if not small and not self.desc.startswith("Reconstructing"):
             what = "downloading" if self.unit == "B" else self.desc.lower()
             self._meter.advance(self.n, self.total, self.unit, what)
 
@@ -159,9 +161,7 @@ def _warnings_into(notes: list[str]) -> Iterator[None]:
 
 
 class _Stray(io.TextIOBase):
-    """Standard error for the length of a block: a bar's text goes to the meter, the rest "
-    "through.
-    """
+    """Standard error where a bar's text goes to the meter, and the rest through."""
 
     def __init__(self, meter: Meter, through: TextIO) -> None:
         self._meter = meter
@@ -169,9 +169,7 @@ class _Stray(io.TextIOBase):
         self._in_bar = False
 
     def write(self, text: str) -> int:
-        """Take a bar's line, which begins with a carriage return, and the line feed that ends "
-        "it.
-        """
+        """Take a bar's line, which begins with a carriage return, and its line feed."""
         if "\r" in text:
             self._in_bar = True
             found = _COUNTED.findall(text)

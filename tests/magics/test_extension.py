@@ -164,9 +164,9 @@ def test_device_and_dtype_are_where_models_go(shell, session, minilm):
     dtypes = [str(session[name].model.dtype) for name in ("half", "full")]
     assert dtypes == ["torch.bfloat16", "torch.float32"]
     shell.run('%config HFMagics.device = "nonsense"')
-    for line in (tiny_line("other"), "%hf_load $folder -n other"):
+    for line in (tiny_line("other"), "%hf_load $folder -n another"):
         assert "nonsense" in shell.error(line)
-        shell.run(f"{line} --device cpu --replace")
+        shell.run(f"{line} --device cpu")
 
 
 def test_attention_is_a_default_too(tiny, session, tmp_path):
