@@ -6,33 +6,16 @@ is imported before a verb needs it. Each verb takes the words of its magic.
 
 from __future__ import annotations
 
-import contextlib
-import signal
-import sys
-import threading
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from hf_magics.display.progress import progress
-from hf_magics.errors import InputError
+from hf_magics import specs
+from hf_magics.first_import import first_import
 from hf_magics.modeling import store
 from hf_magics.settings import Settings
-from hf_magics.specs import (
-    ConfigSpec,
-    DropSpec,
-    InferSpec,
-    LoadSpec,
-    NewSpec,
-    SaveSpec,
-    TokensSpec,
-    UseSpec,
-)
 
 if TYPE_CHECKING:
-    from hf_magics.display.shown import Shown
     from hf_magics.inference.infer import InferResult
-    from hf_magics.inference.inputs import Inputs
     from hf_magics.inference.tokens import ComparedTokens, TokensResult
     from hf_magics.modeling.configs import ConfigResult
     from hf_magics.modeling.dropping import DropResult, Notebook
@@ -88,10 +71,10 @@ def load(
     Raises:
         HFMagicsError: It can't be had; the session is as it was.
     """
-    with _imports():
+    with first_import():
         from hf_magics.modeling import loading
-    path, given = _word_or_object(tokenizer)
-    spec = LoadSpec(
+    path, given = session.tokenizer_named(tokenizer)
+    spec = specs.LoadSpec(
         source=str(source),
         name=name,
         task=task,
@@ -119,7 +102,7 @@ def add(
     Raises:
         HFMagicsError: It is no model, the tokenizer is none, or the name is taken.
     """
-    with _imports():
+    with first_import():
         from hf_magics.modeling import loading
     return loading.add(model, tokenizer, name, session, variable=variable, replace=replace)
 
@@ -156,10 +139,10 @@ def new(
     Raises:
         HFMagicsError: It can't be made; the session is as it was.
     """
-    with _imports():
+    with first_import():
         from hf_magics.modeling import creating
-    path, given = _word_or_object(tokenizer)
-    spec = NewSpec(
+    path, given = session.tokenizer_named(tokenizer)
+    spec = specs.NewSpec(
         model_type=model_type,
         name=name,
         task=task,
@@ -192,14 +175,14 @@ def config(
     Raises:
         HFMagicsError: There is no such name, source or type.
     """
-    with _imports():
+    with first_import():
         from hf_magics.modeling import configs
-    return configs.show_config(ConfigSpec(target, vs, all), session, offline=settings.offline)
+    return configs.show_config(specs.ConfigSpec(target, vs, all), session, offline=settings.offline)
 
 
 def models() -> ModelsResult:
     """List the models of the session."""
-    with _imports():
+    with first_import():
         from hf_magics.modeling import listing
     return listing.ModelsResult(session)
 
@@ -210,9 +193,9 @@ def use(name: str = "", *, device: str = "", dtype: str = "") -> ModelResult:
     Raises:
         HFMagicsError: No such model, device or dtype, or no room there.
     """
-    with _imports():
+    with first_import():
         from hf_magics.modeling import listing
-    return listing.use(UseSpec(name, device, dtype), session)
+    return listing.use(specs.UseSpec(name, device, dtype), session)
 
 
 def drop(
@@ -225,10 +208,10 @@ def drop(
     Raises:
         HFMagicsError: There is no model of one of the names; none is dropped then.
     """
-    with _imports():
+    with first_import():
         from hf_magics.modeling import dropping
     chosen = tuple(session) if all else names or (session.current.name,)
-    return dropping.drop(DropSpec(chosen), session, notebook)
+    return dropping.drop(specs.DropSpec(chosen), session, notebook)
 
 
 def save(
@@ -239,9 +222,9 @@ def save(
     Raises:
         HFMagicsError: It can't be written there; what was there is as it was.
     """
-    with _imports():
+    with first_import():
         from hf_magics.modeling import saving
-    return saving.save(SaveSpec(name, str(path), overwrite, max_shard_size), session)
+    return saving.save(specs.SaveSpec(name, str(path), overwrite, max_shard_size), session)
 
 
 def tokens(
@@ -268,11 +251,12 @@ def tokens(
     Raises:
         HFMagicsError: No such model, no tokenizer, no text, or an ID outside the vocabulary.
     """
-    with _imports():
+    with first_import():
         from hf_magics.inference import tokens as showing
-    read = _texts_or_ids(inputs)
+        from hf_magics.inference.inputs import texts_or_ids
+    read = texts_or_ids(inputs)
     names = (model,) if isinstance(model, str) else tuple(model)
-    spec = TokensSpec(names, read.texts, read.ids, max_length, padding, special, variable)
+    spec = specs.TokensSpec(names, read.texts, read.ids, max_length, padding, special, variable)
     return showing.show_tokens(spec, session, settings)
 
 
@@ -302,88 +286,10 @@ def infer(
     Raises:
         HFMagicsError: No such model or task, no tokenizer, or an input that can't be run.
     """
-    with _imports():
+    with first_import():
         from hf_magics.inference import infer as inferring
-    read = _read(inputs)
+        from hf_magics.inference.inputs import read_inputs
+    read = read_inputs(inputs)
     extra = tuple((set or {}).items())
-    spec = InferSpec(model, read.texts, read.ids, task, max_length, extra, variable)
+    spec = specs.InferSpec(model, read.texts, read.ids, task, max_length, extra, variable)
     return inferring.infer(spec, session, settings, tensors=read.tensors)
-
-
-def overview(magics: Mapping[str, str]) -> Shown:
-    """Show the models that are loaded, and the magics with a line each."""
-    from hf_magics.display.guide import Overview
-
-    return Overview(magics, models() if len(session) else None)
-
-
-def usage(title: str, text: str) -> Shown:
-    """Show the usage of a magic."""
-    from hf_magics.display.guide import Help
-
-    return Help(title, text)
-
-
-def _read(inputs: Any) -> Inputs:
-    from hf_magics.inference.inputs import read_inputs
-
-    return read_inputs(inputs)
-
-
-def _texts_or_ids(inputs: Any) -> Inputs:
-    """Return the inputs; of a dictionary of tensors, as a tokenizer gives one, the IDs."""
-    read = _read(inputs)
-    if read.tensors is None:
-        return read
-    if "input_ids" not in read.tensors:
-        raise InputError("the dictionary has no 'input_ids': give texts or token IDs")
-    return _read(read.tensors["input_ids"])
-
-
-def _word_or_object(tokenizer: Any) -> tuple[str, Any]:
-    """Return where a tokenizer is, and the object where there is one already."""
-    if not isinstance(tokenizer, str):
-        return "", tokenizer
-    if tokenizer in session:
-        loaded = session[tokenizer]
-        return loaded.tokenizer_source, loaded.tokenizer
-    return tokenizer, None
-
-
-@contextlib.contextmanager
-def _imports() -> Iterator[None]:
-    """Import what a verb needs; the first time that takes seconds, which a line says.
-
-    An interrupt is held back until the imports are done: one in their middle would leave
-    transformers broken for the rest of the process.
-    """
-    if "hf_magics.modeling.loading" in sys.modules:
-        yield
-        return
-    with (
-        progress("importing torch and transformers") as meter,
-        _no_interrupt(),
-        warnings.catch_warnings(),
-    ):
-        # tqdm finds no widgets for the bars that are never shown: progress is ours
-        warnings.filterwarnings("ignore", message="IProgress not found")
-        meter.at_once()
-        from hf_magics.modeling import loading  # noqa: F401 - the room behind which all the rest is
-
-        yield
-
-
-@contextlib.contextmanager
-def _no_interrupt() -> Iterator[None]:
-    """Hold SIGINT back; the handler that was there is called after the block."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    held: list[Any] = []
-    before = signal.signal(signal.SIGINT, lambda *caught: held.append(caught))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if held and callable(before):
-        before(*held[-1])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
-from hf_magics.display import html, text
 from hf_magics.display.parts import Page
 from hf_magics.optional import optional
 
@@ -38,10 +37,16 @@ class Shown:
         """
         return optional("pandas", extra="data").DataFrame(self.records())
 
+    # the renderers are imported with the first page: Pillow and tabulate take 100 ms, which
+    # loading the extension need not wait for
     def _repr_html_(self) -> str:
+        from hf_magics.display import html  # noqa: PLC0415
+
         return html.render(self.page())
 
     def __repr__(self) -> str:
+        from hf_magics.display import text  # noqa: PLC0415
+
         return text.render(self.page(), width=shutil.get_terminal_size().columns)
 
     def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:

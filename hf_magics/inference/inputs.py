@@ -49,6 +49,20 @@ def read_inputs(value: Any) -> Inputs:
     return Inputs(texts=tuple(items))  # tokenizing refuses what is no text, with its line
 
 
+def texts_or_ids(value: Any) -> Inputs:
+    """Return a value as texts or token IDs: of a tokenizer's batch, its IDs.
+
+    Raises:
+        InputError: It is neither.
+    """
+    read = read_inputs(value)
+    if read.tensors is None:
+        return read
+    if "input_ids" not in read.tensors:
+        raise InputError("the dictionary has no 'input_ids': give texts or token IDs")
+    return read_inputs(read.tensors["input_ids"])
+
+
 def _is_id(item: Any) -> bool:
     return isinstance(item, int) and not isinstance(item, bool)
 

@@ -10,22 +10,21 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, needs_local_scope, no_var_expand
 from traitlets import Bool, Int, TraitType, Unicode
 
 from hf_magics import api
+from hf_magics.display.guide import Help
 from hf_magics.display.progress import lines_from
+from hf_magics.display.shown import Shown
 from hf_magics.display.words import one_line
 from hf_magics.errors import HFMagicsError, OptionError
 from hf_magics.magics.options import Asked, read
 from hf_magics.magics.progress import line_maker
 from hf_magics.settings import Settings
-
-if TYPE_CHECKING:
-    from hf_magics.display.shown import Shown  # its renderers are imported with the first page
 
 _TRAITS: dict[type, type[TraitType[Any, Any]]] = {bool: Bool, int: Int, str: Unicode}
 _DEFAULTS = {one.name: one for one in fields(Settings)}
@@ -106,7 +105,7 @@ def magic(method: Callable[..., Shown]) -> Any:
             with lines_from(line_maker(self.shell)), _variables_of(self, local_ns or {}):
                 return method(self, line) if cell is None else method(self, line, cell)
         except HelpAsked as asked:
-            return api.usage(method.__name__, str(asked))
+            return Help(method.__name__, str(asked))
         except HFMagicsError as error:
             message = one_line(error)
         raise UsageError(message)

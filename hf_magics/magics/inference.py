@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from IPython.core.magic import line_cell_magic, magics_class
 from IPython.core.magic_arguments import argument
 
 from hf_magics import api
+from hf_magics.display.shown import Shown
 from hf_magics.magics.base import Base, check_output_name, magic
 from hf_magics.magics.options import (
     INPUT,
@@ -19,9 +18,6 @@ from hf_magics.magics.options import (
     pairs,
     payload,
 )
-
-if TYPE_CHECKING:
-    from hf_magics.display.shown import Shown
 
 
 @magics_class

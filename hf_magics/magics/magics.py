@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from IPython.core.magic import line_magic, magics_class
 
 from hf_magics import api
+from hf_magics.display.guide import Overview
+from hf_magics.display.shown import Shown
 from hf_magics.magics.arguments import only
 from hf_magics.magics.base import magic
 from hf_magics.magics.inference import InferenceMagics
 from hf_magics.magics.models import ModelMagics
 from hf_magics.magics.options import options
-
-if TYPE_CHECKING:
-    from hf_magics.display.shown import Shown
 
 
 @magics_class
@@ -28,7 +25,7 @@ class HFMagics(ModelMagics, InferenceMagics):
         """Show what there is, and the session at a glance."""
         asked = self.ask(self.hf, line)
         only(asked, 0, "%hf")
-        return api.overview(summaries(self))
+        return Overview(summaries(self), api.models() if len(api.session) else None)
 
 
 # IPython registers the magics of the class itself alone: it has those of its bases as well

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from IPython.core.magic import line_magic, magics_class
 from IPython.core.magic_arguments import argument
 
 from hf_magics import api
+from hf_magics.display.shown import Shown
 from hf_magics.errors import OptionError
 from hf_magics.magics.arguments import (
     at_most_one,
@@ -20,9 +21,6 @@ from hf_magics.magics.base import Base, magic
 from hf_magics.magics.letting_go import ShellNotebook
 from hf_magics.magics.lines import look_up
 from hf_magics.magics.options import HEAD, INPUT, NAME, PLACE, REPLACE, SET, options, pairs
-
-if TYPE_CHECKING:
-    from hf_magics.display.shown import Shown
 
 
 @magics_class

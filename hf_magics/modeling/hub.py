@@ -215,7 +215,8 @@ def _nearest_cached(repo_id: str) -> str:
     if hub_cache.is_cached(repo_id):
         return f"; the cache has of it: {sentence_list(hub_cache.revisions(repo_id), most=4)}"
     folders = [path.name for path in Path().glob("*") if path.is_dir()]
-    known = [*catalog.cached_ids(), *folders]
+    cached = [one for one in catalog.cached_ids() if one != repo_id]  # that one has no commit
+    known = [*cached, *folders]
     folded = {name.lower(): name for name in known}
     short = {name.rpartition("/")[2]: name for name in folded}
     close = difflib.get_close_matches(repo_id.lower(), [*folded, *short], n=1, cutoff=0.5)

@@ -10,6 +10,7 @@ from typing import Any
 import transformers
 from transformers import AutoConfig
 
+from hf_magics.display.progress import progress
 from hf_magics.display.words import nearest, one_line
 from hf_magics.errors import ConfigError, HFMagicsError, HubError, OptionError, SourceError
 from hf_magics.modeling import (
@@ -54,6 +55,10 @@ class Reader:
         Raises:
             HFMagicsError: Something of it is missing, unknown or unreadable.
         """
+        with progress(f"loading {self.spec.source}"):  # one line for all that follows
+            return self._read()
+
+    def _read(self) -> Read:
         spec = self.spec
         device = placement.resolve_device(spec.device)
         dtype = placement.resolve_dtype(spec.dtype)

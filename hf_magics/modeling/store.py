@@ -175,6 +175,18 @@ class Session:
             return self[name]
         return self.current
 
+    def tokenizer_named(self, tokenizer: Any) -> tuple[str, Any]:
+        """Return where a tokenizer is, and the object where there is one already.
+
+        Args:
+            tokenizer: An object, the name of a model of the session, or a source.
+        """
+        if not isinstance(tokenizer, str):
+            return "", tokenizer
+        if tokenizer in self:
+            return self[tokenizer].tokenizer_source, self[tokenizer].tokenizer
+        return tokenizer, None
+
     def by_number(self, number: int) -> LoadedModel:
         """Return the model that a result was made from.
 

@@ -23,6 +23,9 @@ REFUSED = {
     f"%hf_load {TINY} -n b --tokenizer org/none": ("'org/none'", "HF_TOKEN"),
     f"%hf_load {TINY} -n b --set variant=fp16": (TINY, "fp16"),
     f"%hf_load {TINY} -n b --gguf tiny.gguf": (TINY, "tiny.gguf"),
+    "%hf_load org/gguf": ("'org/gguf' holds 2 GGUF files", "--gguf FILE", "a.gguf, b.gguf"),
+    "%hf_load org/gguf --gguf c.gguf": ("'c.gguf'", "a.gguf, b.gguf"),
+    "%hf_load org/gguf --gguf b.gguf": ("org/gguf/b.gguf", "can't be read"),
     "%hf_load org/a--b": ("'org/a--b'", "no repository can have that name"),
     f"%hf_load {'x' * 100}": ("no repository can have that name",),
     f"%hf_load https://huggingface.co/{TINY}/tree/main": ("the hub id alone", f"'{TINY}'"),
@@ -31,8 +34,12 @@ REFUSED = {
 }
 
 
-def test_what_the_hub_refuses_is_one_line(hub_env):
+def test_what_the_hub_refuses_is_one_line(hub, hub_env, tmp_path):
     """It names the thing, says what to type, and leaves the session as it was."""
+    (tmp_path / "gguf").mkdir()
+    for name in ("a.gguf", "b.gguf"):
+        (tmp_path / "gguf" / name).write_bytes(b"GGUF and no more")
+    hub.add("org/gguf", tmp_path / "gguf")
     lines = [f"%hf_load {TINY}", *REFUSED, SESSION]
     loaded, *refused, session = run_magics(lines, hub_env)
     assert page(loaded)
@@ -40,6 +47,8 @@ def test_what_the_hub_refuses_is_one_line(hub_env):
         line = one_line(cell)
         assert all(word in line for word in named), line
     assert page(session) == "<hf_magics session: tiny-bert>"
+    fetched = {path.rpartition("/")[2] for _, path in hub.requests if path.endswith(".gguf")}
+    assert fetched == {"b.gguf"}
 
 
 def test_a_token_opens_what_it_may_and_is_never_shown(hub_env):

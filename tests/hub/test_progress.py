@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pty = pytest.importorskip("pty", reason="no pseudo-terminals on this system")
+termios = pytest.importorskip("termios")
 pytestmark = pytest.mark.slow
 
 LARGE = "org/large-bert"
@@ -83,9 +84,9 @@ def test_a_terminal_shows_the_download_and_then_nothing(slow_hub, hub_env):
     """The line is drawn over with blanks before the page comes."""
     code = f"import hf_magics as hf\nhf.load('{LARGE}')\nprint('done')"
     ours, theirs = pty.openpty()
-    env = hub_env | {"TERM": "xterm", "COLUMNS": "100"}
+    termios.tcsetwinsize(ours, (24, 100))
     child = subprocess.Popen(
-        [sys.executable, "-c", code], env=env, cwd=ROOT, stdout=theirs, stderr=theirs
+        [sys.executable, "-c", code], env=hub_env, cwd=ROOT, stdout=theirs, stderr=theirs
     )
     os.close(theirs)
     screen = _all_of(ours)

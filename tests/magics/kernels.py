@@ -23,6 +23,7 @@ class Kernel:
     @classmethod
     @contextmanager
     def started(cls, home: Path) -> Iterator[Kernel]:
+        """A kernel for the length of a block, in a folder of its own."""
         env = {**os.environ, "IPYTHONDIR": str(home), "HF_HUB_OFFLINE": "1"}
         manager, client = start_new_kernel(env=env, startup_timeout=WAIT_S, cwd=str(home))
         try:

@@ -75,7 +75,7 @@ def test_values_are_offered(tab, line, offered):
     """Choices, tasks, classes, types and fields."""
     start = line[: line.rfind(" ") + 1]
     found = tab(line)
-    assert set(start + one for one in offered) <= set(found)
+    assert {start + one for one in offered} <= set(found)
     assert all(one.startswith(line) for one in found)
 
 
@@ -159,7 +159,9 @@ def test_tab_never_fails(tab, capsys, word):
 def test_the_fields_of_a_folder_are_offered(minilm, tab):
     """``%hf_load SOURCE`` knows the type from the folder's own config."""
     assert f"%hf_load {minilm} hidden_dropout_prob=" in tab(f"%hf_load {minilm} hidden_d")
-    assert f"%hf_load {minilm} --class BertForMaskedLM" in tab(f"%hf_load {minilm} --class BertForMa")
+    assert f"%hf_load {minilm} --class BertForMaskedLM" in tab(
+        f"%hf_load {minilm} --class BertForMa"
+    )
 
 
 def test_the_fields_of_a_cached_id_are_offered(hub_cache, tab):

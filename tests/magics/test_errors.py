@@ -113,7 +113,18 @@ def test_empty_text(tiny, fails):
 def test_text_that_is_not_text(tiny, fails, value):
     """Whatever it is instead is named."""
     tiny.names["given"] = value
-    kinds = ("NoneType", "None", "float", "int", "3", "1.5", "'a'", "object", "a is none", "input_ids")
+    kinds = (
+        "NoneType",
+        "None",
+        "float",
+        "int",
+        "3",
+        "1.5",
+        "'a'",
+        "object",
+        "a is none",
+        "input_ids",
+    )
     for magic in ("%hf_infer", "%hf_tokens"):
         says = fails(f"{magic} -i given")
         assert any(kind in says for kind in kinds), says

@@ -152,7 +152,9 @@ def test_several_tokenizers_stand_side_by_side(tiny):
 
 def test_a_model_of_the_notebook_is_taken_in(tiny, session):
     """``%hf_load -i model`` puts in the very object, with its tokenizer."""
-    tiny.run("import hf_magics as hf\nmodel = hf.session['tiny'].model\ntok = hf.session['tiny'].tokenizer")
+    tiny.run(
+        "import hf_magics as hf\nmodel = hf.session['tiny'].model\ntok = hf.session['tiny'].tokenizer"
+    )
     tiny.run("%hf_drop tiny")
     tiny.run("%hf_load -i model --tokenizer tok -n mine")
     assert session["mine"].model is tiny.names["model"]

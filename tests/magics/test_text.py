@@ -8,7 +8,7 @@ import pytest
     [
         "hello",
         "a  b   c",
-        '"quoted" and \'single\'',
+        "\"quoted\" and 'single'",
         '"never closed',
         "'tis never closed",
         "it's",
@@ -144,6 +144,8 @@ def test_nothing_is_evaluated(tiny, texts):
 
 def test_a_property_that_fails_leaves_the_text_as_typed(texts, tiny):
     """Whatever a look-up raises, the name just can't be resolved."""
-    tiny.run("class Odd:\n    @property\n    def part(self):\n        raise ValueError('no')\nodd = Odd()")
+    tiny.run(
+        "class Odd:\n    @property\n    def part(self):\n        raise ValueError('no')\nodd = Odd()"
+    )
     assert texts("%hf_tokens {odd.part} {odd.a.b}") == ("{odd.part} {odd.a.b}",)
     assert "odd.part" in tiny.error("%hf_tokens -m {odd.part} hello")
