@@ -1,5 +1,6 @@
 """Options and fixtures of all tests."""
 
+import atexit
 import importlib.util
 from pathlib import Path
 
@@ -93,6 +94,7 @@ class Shell:
 
     @property
     def names(self) -> dict:
+        """The notebook's variables."""
         return self.ip.user_ns
 
 
@@ -100,11 +102,14 @@ class Shell:
 def shell(session):
     """A real shell with the extension loaded and nothing in the session."""
     from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
 
+    # the tester's own history stays as it is
+    quiet = Config({"HistoryManager": {"enabled": False}})
     InteractiveShell.clear_instance()
-    ip = InteractiveShell.instance()
+    ip = InteractiveShell.instance(config=quiet)
     ip.run_line_magic("load_ext", "hf_magics")
     yield Shell(ip)
     ip.run_line_magic("unload_ext", "hf_magics")
-    ip.history_manager.end_session()
+    atexit.unregister(ip.atexit_operations)  # half a second each, when all the shells end at once
     InteractiveShell.clear_instance()

@@ -75,6 +75,8 @@ def expand(word: Word, variables: Mapping[str, Any]) -> str:
     Raises:
         OptionError: A name is not there.
     """
+    if "\0" in word.text:
+        raise OptionError("only a text can have a NUL character in it")
     if word.is_json:
         return word.text
     return _REFERENCE.sub(lambda match: _known(match, variables, strict=True), word.text)

@@ -51,11 +51,12 @@ assert "torch" not in sys.modules
 assert "transformers" not in sys.modules
 assert "--max-length" in tabbed("%hf_infer --max")
 assert "modernbert" in tabbed("%hf_new moder")
-ip.run_line_magic("config", "HFMagics.preview = 3")
+ip.run_line_magic("config", "HFMagics.rows = 60")
 
 # load, and the same model by transformers alone
 run(f"%hf_load {FOLDER} -n mini")
-mini = run("import hf_magics as hf; mini = hf.session['mini']; mini")
+run("import hf_magics as hf")
+mini = ip.user_ns["hf"].session["mini"]
 import torch  # noqa: E402 - after the lines that have to come without it
 from transformers import AutoModel, AutoTokenizer  # noqa: E402
 
@@ -113,7 +114,7 @@ run("%hf_save tiny saved")
 assert "--overwrite" in refused("%hf_save mini saved")
 run("%hf_save tiny saved --overwrite")
 run("%hf_load saved -n back")
-weights = run("a, b = (hf.session[n].model.state_dict() for n in ('tiny', 'back'))")
+run("a, b = (hf.session[n].model.state_dict() for n in ('tiny', 'back'))")
 first, second = ip.user_ns["a"], ip.user_ns["b"]
 assert first.keys() == second.keys()
 assert all(torch.equal(first[name], second[name]) for name in first)
