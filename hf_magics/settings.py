@@ -21,7 +21,9 @@ class Settings:
     )
     dtype: str = field(
         default="auto",
-        metadata={"help": "dtype of the weights: auto (the checkpoint's own), float32, bfloat16"},
+        metadata={
+            "help": "dtype of the weights: auto (as stored; float32 for a new model), float32, bfloat16"
+        },
     )
     attn: str = field(
         default="",

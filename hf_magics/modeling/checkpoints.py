@@ -177,6 +177,8 @@ def find_files(
         SourceError: There is nothing; the message says what is there instead.
         HubError: The hub has none of that name, refuses it, or can't be reached.
     """
+    if "\0" in source:
+        raise SourceError(f"{source!r} holds a NUL character: it is neither a path nor a hub id")
     path = Path(source).expanduser()
     restore(path.resolve())  # a link to it is another name for the same folder
     if path.is_dir():

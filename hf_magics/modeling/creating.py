@@ -46,14 +46,16 @@ def new(
         SessionNameError: The name is taken by another model.
     """
     started = time.perf_counter()
-    asked = dataclasses.replace(spec, device=spec.device or settings.device)
+    asked = dataclasses.replace(
+        spec, device=spec.device or settings.device, dtype=spec.dtype or settings.dtype
+    )
     there = _same(asked, session, tokenizer)
     if there is not None:
         return ModelResult.of(session.use(there.name), already=True)
     name = session.choose_name(spec.name, spec.model_type, replace=spec.replace)
     notes: list[str] = []
     device = placement.resolve_device(asked.device)
-    dtype = placement.resolve_dtype(spec.dtype) or torch.float32
+    dtype = placement.resolve_dtype(asked.dtype) or torch.float32
     with watched(f"making the config of a {spec.model_type}", notes=notes):
         config, typed = make_config(spec.model_type, spec.fields)
     chosen, _ = architectures.choose_class(config, task=spec.task, head=spec.head)

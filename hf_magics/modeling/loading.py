@@ -87,9 +87,10 @@ def add(
     """
     if not isinstance(model, PreTrainedModel):
         raise InputError(f"a transformers model is needed, not {type(model).__name__}")
-    where = tokenizer if isinstance(tokenizer, str) else ""
-    if where:
-        tokenizer, _ = preprocessors.find_tokenizer(where, model_type=model.config.model_type)
+    where, tokenizer = session.tokenizer_named(tokenizer)
+    note = ""
+    if where and tokenizer is None:
+        tokenizer, note = preprocessors.find_tokenizer(where, model_type=model.config.model_type)
     preprocessors.check_tokenizer(tokenizer)
     shown = variable or name or "model"
     spec = LoadSpec("", name, tokenizer=where, variable=shown, replace=replace)
@@ -111,7 +112,7 @@ def add(
     loaded.code = script(load_snippet(loaded))
     session.add(loaded)
     session.log.append(loaded.spec)
-    return ModelResult.of(loaded)
+    return ModelResult.of(loaded, notes=(note,) if note else ())
 
 
 def find_same(spec: LoadSpec, session: Session, tokenizer: Any = None) -> LoadedModel | None:

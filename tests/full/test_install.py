@@ -192,7 +192,9 @@ def test_a_fresh_install_brings_what_it_needs_and_no_more(installed):
     versions = installed.versions()
     groups = PROJECT["dependency-groups"]
     wanted = [one for group in groups.values() for one in group if isinstance(one, str)]
-    extras = [one for extra in PROJECT["project"]["optional-dependencies"].values() for one in extra]
+    extras = [
+        one for extra in PROJECT["project"]["optional-dependencies"].values() for one in extra
+    ]
     assert not {named(one)[0] for one in [*wanted, *extras]} & set(versions)
     assert {named(one)[0] for one in DEPENDENCIES} <= set(versions)
     run([sys.executable, "-m", "pip", "--python", installed.python, "check"])
@@ -232,9 +234,7 @@ def test_the_oldest_declared_versions_work(tmp_path, torch_alone, wheel, smoke):
 def test_data_brings_the_tables(tmp_path, installed, wheel, child):
     """``.df`` is a DataFrame with the extra, and names it without."""
     code = f"{SHELL}shown = ip.run_cell('{TINY_LINE}').result\n"
-    asked = (
-        f"{code}try:\n    shown.df\nexcept Exception as error:\n    print(type(error), error)\n"
-    )
+    asked = f"{code}try:\n    shown.df\nexcept Exception as error:\n    print(type(error), error)\n"
     assert "pandas is not installed: pip install 'hf-magics[data]'" in child(installed, asked)
     data = installed.over(tmp_path / "env").install(f"{wheel}[data]")
     assert child(data, f"{code}print(type(shown.df).__name__)").endswith("DataFrame\n")
