@@ -22,7 +22,7 @@ class Settings:
     dtype: str = field(
         default="auto",
         metadata={
-            "help": "dtype of the weights: auto (as stored; float32 for a new model), float32, bfloat16"
+            "help": "dtype of the weights: auto (as stored, float32 for a new model), bfloat16, …"
         },
     )
     attn: str = field(

