@@ -37,8 +37,8 @@ def load(
     tokenizer: Any = "",
     revision: str = "",
     gguf: str = "",
-    dtype: str = "",
-    device: str = "",
+    dtype: Any = "",
+    device: Any = "",
     attn: str = "",
     set: Mapping[str, Any] | None = None,
     trust_remote_code: bool = False,
@@ -82,8 +82,8 @@ def load(
         tokenizer=path,
         revision=revision,
         gguf=gguf,
-        dtype=dtype,
-        device=device,
+        dtype=str(dtype),
+        device=str(device),
         attn=attn,
         fields=tuple(fields.items()),
         extra=tuple((set or {}).items()),
@@ -114,8 +114,8 @@ def new(
     task: str = "",
     class_: str = "",
     tokenizer: Any = "",
-    dtype: str = "",
-    device: str = "",
+    dtype: Any = "",
+    device: Any = "",
     seed: int | None = None,
     replace: bool = False,
     settings: Settings = DEFAULTS,
@@ -148,8 +148,8 @@ def new(
         task=task,
         head=class_,
         tokenizer=path,
-        dtype=dtype,
-        device=device,
+        dtype=str(dtype),
+        device=str(device),
         fields=tuple(fields.items()),
         seed=seed,
         replace=replace,
@@ -187,7 +187,7 @@ def models() -> ModelsResult:
     return listing.ModelsResult(session)
 
 
-def use(name: str = "", *, device: str = "", dtype: str = "") -> ModelResult:
+def use(name: str = "", *, device: Any = "", dtype: Any = "") -> ModelResult:
     """Make a model the current one, and move or cast it where asked.
 
     Raises:
@@ -195,7 +195,7 @@ def use(name: str = "", *, device: str = "", dtype: str = "") -> ModelResult:
     """
     with first_import():
         from hf_magics.modeling import listing
-    return listing.use(specs.UseSpec(name, device, dtype), session)
+    return listing.use(specs.UseSpec(name, str(device), str(dtype)), session)
 
 
 def drop(
@@ -215,15 +215,19 @@ def drop(
 
 
 def save(
-    path: str, *, name: str = "", overwrite: bool = False, max_shard_size: str = ""
+    *where: str, name: str = "", overwrite: bool = False, max_shard_size: str = ""
 ) -> SaveResult:
     """Write a model with its tokenizer to a folder, whole or not at all.
+
+    ``where`` is the folder, or the name of a model and the folder.
 
     Raises:
         HFMagicsError: It can't be written there; what was there is as it was.
     """
     with first_import():
         from hf_magics.modeling import saving
+    *named, path = where
+    name = "".join(named) or name
     return saving.save(specs.SaveSpec(name, str(path), overwrite, max_shard_size), session)
 
 

@@ -31,11 +31,14 @@ class Settings:
     )
     rows: int = field(
         default=50,
-        metadata={"help": "rows that a table shows before it is cut"},
+        metadata={"help": "rows that a table shows before it is cut", "min": 1},
     )
     outputs_bytes: int = field(
         default=2**30,
-        metadata={"help": "bytes of output tensors kept for shown results, newest first"},
+        metadata={
+            "help": "bytes of output tensors kept for shown results, newest first",
+            "min": 0,
+        },
     )
     offline: bool = field(
         default=False,

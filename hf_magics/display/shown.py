@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from typing import Any
 
-from hf_magics.display.parts import Page
+from hf_magics.display.parts import Note, Page
 from hf_magics.optional import optional
 
 
@@ -19,6 +20,9 @@ class Shown:
 
     code: str = ""
     """Plain transformers code that does what was done."""
+
+    hints: tuple[str, ...] = ()
+    """What the line that made it may have meant otherwise: more notes on top of the page."""
 
     def page(self) -> Page:
         """What is shown. Reads no device, disk or network."""
@@ -42,12 +46,16 @@ class Shown:
     def _repr_html_(self) -> str:
         from hf_magics.display import html  # noqa: PLC0415
 
-        return html.render(self.page())
+        return html.render(self._drawn())
 
     def __repr__(self) -> str:
         from hf_magics.display import text  # noqa: PLC0415
 
-        return text.render(self.page(), width=shutil.get_terminal_size().columns)
+        return text.render(self._drawn(), width=shutil.get_terminal_size().columns)
+
+    def _drawn(self) -> Page:
+        page = self.page()
+        return replace(page, notes=(*page.notes, *map(Note, self.hints)))
 
     def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
         printer.text(repr(self))

@@ -35,6 +35,7 @@ _LIMITS = limits.Limits(fold_rows=20, fold_lines=20, picture_rows=12, picture_co
 _WORDS = {"info": "Note:", "warning": "Warning:"}
 _SHADES = " ░▒▓█"
 _NO_NUMBER = "?"
+_MOST_FOLDED = 3  # a terminal can't fold: the details must not bury the answer
 _CELL_SHADES = (2, 16)  # rows and columns
 # stands for a space that tabulate would strip: visible() leaves no such character in a text
 _KEPT_SPACE = "\ue000"
@@ -97,7 +98,10 @@ def _part(part: Part, width: int) -> str:  # noqa: PLR0911 - one return a part
 
 def _fold(fold: Fold, width: int) -> str:
     summary = _wrapped(fold.summary, width)
-    return f"{summary}\n{'-' * broadest(summary)}\n{_parts(fold.parts, width)}"
+    drawn = _parts(fold.parts[:_MOST_FOLDED], width)
+    hidden = len(fold.parts) - _MOST_FOLDED
+    more = f"\n\n… {hidden} more are not shown in text" if hidden > 0 else ""
+    return f"{summary}\n{'-' * broadest(summary)}\n{drawn}{more}"
 
 
 def _heat(heat: Heat, width: int) -> str:

@@ -23,7 +23,7 @@ class Cut:
         shown = self.lost_text if len(self.lost_text) <= _SHOWN else f"{self.lost_text[:_SHOWN]}…"
         return (
             f"line {self.line} is too long: it was cut to {plural(self.limit, 'token')}, and "
-            f"{self.lost_tokens:,} were lost: “{shown}”"
+            f"{self.lost_tokens:,} {'was' if self.lost_tokens == 1 else 'were'} lost: “{shown}”"
         )
 
 

@@ -64,11 +64,19 @@ def infer(
     answer = task.answer(outputs, settings)
     session.log.append(resolved)
     said = (*_notes_on(loaded, outputs), *tokenizing.notes_on(encoded), *_notes_on_added(added))
-    said += tuple(logged)
+    said += tuple(line for line in logged if "output_attentions" not in line)  # said above
     head = type(loaded.model).__name__
     ran = script(model_snippet(loaded), infer_snippet(resolved, encoded, added))
     return InferResult(
-        Ran(loaded.name, loaded.number, head, encoded.lengths, encoded.cuts, took),
+        Ran(
+            loaded.name,
+            loaded.number,
+            head,
+            _echo(spec.texts),
+            encoded.lengths,
+            encoded.cuts,
+            took,
+        ),
         answer,
         said + answer.notes,
         outputs=outputs,
@@ -78,11 +86,12 @@ def infer(
 
 @dataclass(frozen=True)
 class Ran:
-    """What was run: the model, each line's tokens, what was cut, and the forward pass' seconds."""
+    """What was run: model, first texts, each line's tokens, what was cut, and the seconds."""
 
     name: str
     number: int
     head: str
+    texts: tuple[str, ...]
     lengths: tuple[int, ...]
     cuts: tuple[Cut, ...]
     seconds: float
@@ -142,10 +151,11 @@ class InferResult(Shown):
         tokens = f", {plural(sum(ran.lengths), 'token')}" if ran.lengths else ""
         lines = plural(len(ran.lengths), "line") if ran.lengths else "tensors"
         said = f"{lines}{tokens}; the forward pass took {seconds(ran.seconds)}."
+        echo = (Text("\n".join(ran.texts)),) if ran.texts else ()
         notes = tuple(Note(note) for note in self._notes)
         lost = tuple(Code(f"line {cut.line}: {cut.lost_text}") for cut in ran.cuts)
         folded = (Fold("Text that was lost", lost),) if lost else ()
-        parts = (Text(said), *self._answer.parts, *folded)
+        parts = (*echo, Text(said), *self._answer.parts, *folded)
         return Page(f"{ran.name} · {ran.head}", parts, notes)
 
 
@@ -180,6 +190,16 @@ def _notes_on(loaded: LoadedModel, outputs: Any) -> list[str]:
             f"the attentions are empty: {used} does not compute them; load with --attn eager"
         )
     return said
+
+
+def _echo(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the first lines as they were read, shortened."""
+    shown = [text if len(text) <= _WIDE else f"{text[:_WIDE]}…" for text in texts[:_MOST_ECHOED]]
+    more = len(texts) - _MOST_ECHOED
+    return (*shown, *([f"… and {plural(more, 'more line')}"] if more > 0 else []))
+
+
+_WIDE, _MOST_ECHOED = 100, 3
 
 
 def _notes_on_added(added: Mapping[str, Any]) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hf_magics.display.shown import Shown
 from hf_magics.errors import InputError
 from hf_magics.specs import TokenIds
 
@@ -29,24 +30,30 @@ def read_inputs(value: Any) -> Inputs:
     Raises:
         InputError: It is none of these; the message says what and where.
     """
-    if isinstance(value, str):
-        return Inputs(texts=(value,))
+    if isinstance(value, Shown):  # a result of %hf_tokens
+        value = getattr(value, "ids", ())
     if isinstance(value, Mapping) or hasattr(value, "input_ids"):
         return Inputs(tensors=dict(value))
     listed = value.tolist() if hasattr(value, "tolist") else value
-    if hasattr(value, "columns"):
-        raise InputError("-i takes one column of a table: a Series, such as -i df.text")
-    if not isinstance(listed, Iterable) or isinstance(listed, (bytes, bytearray)):
-        raise InputError(
-            f"-i takes a text, a list of texts, token IDs or a dictionary of tensors, not "
-            f"{type(value).__name__}"
-        )
+    if isinstance(listed, str):
+        return Inputs(texts=(listed,))
+    _check_list(value, listed)
     items = [_plain(item) for item in listed]
     if items and all(_is_id(item) for item in items):
         return Inputs(ids=(tuple(items),))
     if items and all(isinstance(item, (list, tuple)) for item in items):
         return Inputs(ids=tuple(_line(number, item) for number, item in enumerate(items, 1)))
     return Inputs(texts=tuple(items))  # tokenizing refuses what is no text, with its line
+
+
+def _check_list(value: Any, listed: Any) -> None:
+    if hasattr(value, "columns"):
+        raise InputError("-i takes one column of a table: a Series, such as -i df.text")
+    if not isinstance(listed, Iterable) or isinstance(listed, (bytes, bytearray)):
+        raise InputError(
+            "-i takes a text, a list of texts, token IDs or a dictionary of tensors, not "
+            f"{type(value).__name__}"
+        )
 
 
 def texts_or_ids(value: Any) -> Inputs:
@@ -72,9 +79,13 @@ def _plain(item: Any) -> Any:
     return item.tolist() if hasattr(item, "tolist") else item
 
 
+_HINT = '; an image or sound is given by its name: -i takes {"pixel_values": tensor}'
+
+
 def _line(number: int, items: Iterable[Any]) -> tuple[int, ...]:
     listed = tuple(_plain(item) for item in items)
     for one in listed:
         if not _is_id(one):
-            raise InputError(f"line {number} holds {one!r}, which is no token ID")
+            hint = "" if not isinstance(one, (list, float)) else _HINT
+            raise InputError(f"line {number} holds {str(one)[:40]!r}, which is no token ID{hint}")
     return listed

@@ -29,19 +29,35 @@ def run(
         FitError: The device has no room for the outputs.
     """
     model = loaded.model
-    _check_words(model, extra)
+    _check_words(model, {**inputs, **extra})
+    twice = next((name for name in extra if name in inputs), None)
+    if twice is not None:
+        raise InputError(f"--set {twice}: the input has that already")
     placed = {name: _placed(value, model.device) for name, value in inputs.items()}
     try:
         with torch.inference_mode():
             return _forward(model, {**placed, **extra})
-    except (ValueError, TypeError, RuntimeError, IndexError, KeyError) as error:
+    except (*_REFUSALS,) as error:
         if isinstance(error, torch.OutOfMemoryError) or _CPU_IS_FULL in str(error):
             raise FitError(
                 f"{model.device} has no room to run {loaded.name} on this: give fewer or shorter "
                 "lines, or --max-length N"
             ) from error
-        raise InputError(f"{loaded.name} does not take this input: {one_line(error)}") from error
+        raise InputError(
+            f"{loaded.name} does not take this input: {one_line(error)}{_lacking(model, inputs)}"
+        ) from error
 
+
+def _lacking(model: Any, inputs: Mapping[str, Any]) -> str:
+    """Name what a model of several kinds of input was not given."""
+    kinds = ("input_ids", "pixel_values", "input_features", "input_values")
+    takes = inspect.signature(model.forward).parameters
+    lacking = [name for name in kinds if name in takes and name not in inputs]
+    return f" (it also takes {', '.join(lacking)}: -i VAR gives a dictionary)" if lacking else ""
+
+
+# what transformers' forwards raise on input that does not fit
+_REFUSALS = (ValueError, TypeError, RuntimeError, IndexError, KeyError, AttributeError)
 
 _CPU_IS_FULL = "can't allocate memory"  # torch has no class for that
 

@@ -156,13 +156,16 @@ def check_rows(loaded: LoadedModel, ids: torch.Tensor) -> None:
     """Refuse token IDs that the model's embedding does not have.
 
     Raises:
-        InputError: Naming the highest one.
+        InputError: Naming one that it does not have.
     """
-    rows, highest = embedding_rows(loaded.model), int(ids.max()) if ids.numel() else 0
-    if rows is not None and highest >= rows:
+    rows = embedding_rows(loaded.model)
+    if rows is None or not ids.numel():
+        return
+    lowest, highest = int(ids.min()), int(ids.max())
+    if lowest < 0 or highest >= rows:
         raise InputError(
-            f"token ID {highest} is outside the vocabulary of {loaded.name}: its embedding has "
-            f"{rows:,} rows (0 to {rows - 1:,})"
+            f"token ID {lowest if lowest < 0 else highest} is outside the vocabulary of "
+            f"{loaded.name}: its embedding has {rows:,} rows (0 to {rows - 1:,})"
         )
 
 

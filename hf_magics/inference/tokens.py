@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 from hf_magics.errors import InputError
+from hf_magics.inference.cutting import find_cuts
 from hf_magics.inference.snippets import tokens_snippet
 from hf_magics.inference.token_pages import ComparedTokens, Line, Token, TokensResult
 from hf_magics.inference.tokenizing import (
@@ -16,6 +17,7 @@ from hf_magics.inference.tokenizing import (
     split_pair,
     word_to_borrow,
 )
+from hf_magics.modeling.limits import token_limit
 from hf_magics.modeling.snippets import model_snippet
 from hf_magics.modeling.store import LoadedModel, Session
 from hf_magics.settings import Settings
@@ -51,7 +53,7 @@ def _one(loaded: LoadedModel, spec: TokensSpec, settings: Settings) -> TokensRes
     with loaded.lock:
         lines = _decode(tokenizer, spec) if spec.ids else _encode(tokenizer, spec)
     lent = word_to_borrow(tokenizer) if spec.padding and tokenizer.pad_token_id is None else ""
-    notes = _unknown(tokenizer, lines)
+    notes = [*_cut_notes(loaded, spec, lines), *_unknown(tokenizer, lines)]
     if lent and any(not token.attended for line in lines for token in line.tokens):
         notes.append(f"the tokenizer has no pad token: {lent!r} was borrowed for padding")
     return TokensResult(
@@ -79,6 +81,20 @@ def _encode(tokenizer: Any, spec: TokensSpec) -> tuple[Line, ...]:
         _padded(tokenizer, _line(tokenizer, part, one), length)
         for part, one, length in zip(parts, encoded, lengths, strict=True)
     )
+
+
+def _cut_notes(loaded: LoadedModel, spec: TokensSpec, lines: tuple[Line, ...]) -> list[str]:
+    """Say what ``--max-length`` cut, and which line is longer than the model takes."""
+    lengths = [sum(token.attended for token in line.tokens) for line in lines]
+    if spec.max_length is not None and spec.special and spec.texts:
+        parts = [line.parts for line in lines]
+        return [cut.words() for cut in find_cuts(loaded.tokenizer, parts, lengths, spec.max_length)]
+    limit = token_limit(loaded)
+    return [
+        f"line {number} has {length:,} tokens, and {loaded.name} takes {limit:,}: %hf_infer cuts it"
+        for number, length in enumerate(lengths, 1)
+        if limit and length > limit
+    ]
 
 
 def _asked(tokenizer: Any) -> dict[str, Any]:

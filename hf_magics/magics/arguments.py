@@ -16,8 +16,19 @@ def only(asked: Asked, count: int, usage: str) -> None:
         no_fields(asked, usage)
     if len(asked.names) < count:
         raise OptionError(f"{usage}: {usage.rpartition(' ')[2]} is missing; --help shows more")
+    _check_spelling(asked)
     if len(asked.names) > count:
         raise OptionError(f"{usage}: what is '{asked.names[count]}'? --help shows the options")
+
+
+def _check_spelling(asked: Asked) -> None:
+    """Refuse the ways in which a field is often misspelt, with the one that works."""
+    for name in asked.names:
+        field, equals, value = name.partition("=")
+        if name == "=" or (equals and not value):
+            raise OptionError("a field is written without spaces: hidden_size=12")
+        if equals and "-" in field and field.replace("-", "_").isidentifier():
+            raise OptionError(f"a field has underscores: {field.replace('-', '_')}={value}")
 
 
 def at_most_one(asked: Asked, usage: str) -> str:

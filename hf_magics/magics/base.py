@@ -22,6 +22,7 @@ from hf_magics.display.progress import lines_from
 from hf_magics.display.shown import Shown
 from hf_magics.display.words import one_line
 from hf_magics.errors import HFMagicsError, OptionError
+from hf_magics.magics.hints import hints_on
 from hf_magics.magics.options import Asked, read
 from hf_magics.magics.progress import line_maker
 from hf_magics.settings import Settings
@@ -33,7 +34,7 @@ _DEFAULTS = {one.name: one for one in fields(Settings)}
 def _trait(name: str) -> Any:
     """Return the configurable trait for a field of `Settings`: its default and its help."""
     one = _DEFAULTS[name]
-    return _TRAITS[type(one.default)](one.default, help=one.metadata["help"]).tag(config=True)
+    return _TRAITS[type(one.default)](one.default, **one.metadata).tag(config=True)
 
 
 class HelpAsked(Exception):  # noqa: N818 - nothing is wrong: the line asks for the usage
@@ -77,14 +78,16 @@ class Base(Magics):
         value = self.variables.get(word, word)
         return word if isinstance(value, str) else value
 
-    def give(self, asked: Asked, result: Shown) -> Shown:
+    def give(self, asked: Asked, result: Shown, method: Any) -> Shown:
         """Bind the result where ``-o`` says so, and return the one that is shown."""
+        result.hints = hints_on(asked, method.parser, api.session)
         name = getattr(asked.options, "output", "")
         if name:
             self.shell.user_ns[name] = result
         shown = result
         if hasattr(result, "kept_in"):
             shown = result.kept_in(api.session.kept, self.settings.outputs_bytes)
+            shown.hints = result.hints
         return quiet(shown, self.shell) if getattr(asked.options, "quiet", False) else shown
 
 

@@ -56,7 +56,7 @@ class InferenceMagics(Base):
             variable=variable,
             settings=self.settings,
         )
-        return self.give(asked, result)
+        return self.give(asked, result, self.hf_tokens)
 
     @line_cell_magic
     @magic
@@ -92,4 +92,4 @@ class InferenceMagics(Base):
             variable=variable,
             settings=self.settings,
         )
-        return self.give(asked, result)
+        return self.give(asked, result, self.hf_infer)

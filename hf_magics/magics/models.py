@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from IPython.core.magic import line_magic, magics_class
@@ -61,6 +62,7 @@ class ModelMagics(Base):
         words = _words(o, "name", "task", "class_", "revision", "gguf", "dtype", "device", "attn")
         words |= _words(o, "trust_remote_code", "offline", "replace")
         extra = pairs(o.set)
+        _check_variable(asked.names[0], self.variables)
         return api.load(
             asked.names[0],
             **words,
@@ -161,10 +163,27 @@ class ModelMagics(Base):
                 "%hf_save [NAME] PATH: say where to save, for example %hf_save my_model"
             )
         *name, path = asked.names
+        if not name and path in api.session:
+            raise OptionError(f"say where to save it: %hf_save {path} FOLDER")
         o = asked.options
         return api.save(
             path, name="".join(name), overwrite=o.overwrite, max_shard_size=o.max_shard_size
         )
+
+
+def _check_variable(word: str, variables: dict[str, Any]) -> None:
+    """Refuse the bare name of a variable where there is nothing else of that name.
+
+    Raises:
+        OptionError: With the way to write it.
+    """
+    if word not in variables or Path(word).exists():
+        return
+    value = variables[word]
+    if isinstance(value, (str, Path)):
+        raise OptionError(f"{word} is a variable: %hf_load ${word}")
+    if hasattr(value, "config"):
+        raise OptionError(f"{word} is a model in the notebook: %hf_load -i {word}")
 
 
 def _words(parsed: Any, *names: str) -> Any:

@@ -128,7 +128,7 @@ def options(usage: str, *given: Decorator) -> Decorator:
     The first line of the docstring is kept as ``summary``: IPython puts the whole help in its
     place.
     """
-    last = argument("--help", action="store_true", help="show this")
+    last = argument("-h", "--help", action="store_true", help="show this")
     line: Any = kwds(usage=usage.replace("%", "%%"))  # argparse fills in a usage as a template
 
     def decorate(method: Any) -> Any:
@@ -201,6 +201,9 @@ def _option(
     action = known.get(spelled)
     if action is None:
         hint = "; -- goes before a text that begins so" if "--whole" in known else ""
+        if "--class" in known:
+            field = spelled.strip("-").replace("-", "_")
+            hint = f"; a field of the config is written {field}=VALUE"
         raise OptionError(
             f"no option '{spelled}'{nearest(spelled, known)}; --help lists them{hint}"
         )

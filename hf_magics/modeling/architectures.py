@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 import transformers
+from transformers.activations import ACT2FN
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING, CONFIG_MAPPING_NAMES
 
-from hf_magics.display.words import nearest, sentence_list
+from hf_magics.display.words import nearest, one_line, sentence_list
 from hf_magics.errors import ConfigError, HeadError
 from hf_magics.modeling.heads import TASKS
 
@@ -29,10 +31,18 @@ def config_class(model_type: str) -> type[Any]:
         ConfigError: There is no such type; the message has the nearest.
     """
     if not is_model_type(model_type):
-        close = nearest(model_type, CONFIG_MAPPING_NAMES)
+        close = _type_of_class(model_type) or nearest(model_type, CONFIG_MAPPING_NAMES)
         raise ConfigError(f"transformers has no model type '{model_type}'{close}")
     chosen: type[Any] = CONFIG_MAPPING[model_type]
     return chosen
+
+
+def _type_of_class(name: str) -> str:
+    """Return a hint where a class was named in place of a type."""
+    named = getattr(transformers, name, None) if name.isidentifier() else None
+    config = getattr(named, "config_class", None) or named
+    found = getattr(config, "model_type", "")
+    return f"; {name} is a class of the type '{found}'" if isinstance(found, str) and found else ""
 
 
 def choose_class(
@@ -46,6 +56,8 @@ def choose_class(
     Raises:
         HeadError: No such class or task, or the architecture does not have it.
     """
+    if head and task:
+        raise HeadError("--class and --task both choose the head: give one of them")
     if head:
         return _named(config, head), ""
     if task:
@@ -58,20 +70,50 @@ def tasks_of(config: Any) -> list[str]:
     return [task for task, autos in TASKS.items() if any(_mapped(auto, config) for auto in autos)]
 
 
-def has_code_of_its_own(config: Any) -> bool:
-    """Say whether the class comes with the checkpoint and not with transformers."""
-    return bool(getattr(config, "auto_map", None)) and _mapped("AutoModel", config) is None
+def auto_class_of_its_code(config: Any, *, task: str = "", head: str = "") -> str:
+    """Return the Auto class under which a checkpoint brings code of its own, ``""`` where none."""
+    brought = [name for name in getattr(config, "auto_map", None) or {} if "Model" in name]
+    wanted = [head] if head else list(TASKS.get(task, ()))
+    if wanted:
+        return next((name for name in wanted if name in brought), "")
+    return "AutoModel" if "AutoModel" in brought else next(iter(brought), "")
+
+
+def build_on_meta(chosen: Any, config: Any, dtype: torch.dtype) -> Any:
+    """Return the model on the meta device: shapes without memory.
+
+    Raises:
+        ConfigError: The class can't be built with these sizes.
+    """
+    try:
+        with torch.device("meta"):
+            return chosen._from_config(config, dtype=dtype)  # noqa: SLF001 - what Auto.from_config calls
+    except Exception as error:
+        raise ConfigError(
+            f"{chosen.__name__} can't be built with these fields: {_why(error)}"
+        ) from error
+
+
+def _why(error: Exception) -> str:
+    """Return what a class said; a bare key is the name of an activation that there is none of."""
+    if isinstance(error, KeyError):
+        return f"there is no {error}{nearest(str(error.args[0]), ACT2FN)}"
+    return one_line(error)
 
 
 def _named(config: Any, head: str) -> type[Any]:
     chosen = getattr(transformers, head, None)
     if not isinstance(chosen, type):
-        raise HeadError(f"transformers has no class '{head}'{nearest(head, dir(transformers))}")
+        close = nearest(head, _classes_for(config)) or nearest(head, _model_classes(head))
+        raise HeadError(f"transformers has no class '{head}'{close}")
     if hasattr(chosen, "_model_mapping"):
         return _from_auto(config, head)
     expected = getattr(chosen, "config_class", None)
-    if expected is None:
-        raise HeadError(f"'{head}' is not a model class{nearest(head, _classes_for(config))}")
+    if expected is None or head.endswith("PreTrainedModel"):
+        raise HeadError(
+            f"'{head}' is not a model class; {config.model_type} has: "
+            f"{sentence_list(_classes_for(config))}"
+        )
     if not isinstance(config, expected):
         raise HeadError(
             f"{head} is no class for a {config.model_type} checkpoint; "
@@ -92,7 +134,10 @@ def _from_auto(config: Any, auto: str) -> type[Any]:
 
 def _for_task(config: Any, task: str) -> type[Any]:
     if task not in TASKS:
-        raise HeadError(f"no task '{task}'{nearest(task, TASKS)}; see %hf_load --help")
+        raise HeadError(
+            f"no task '{task}'{nearest(task, TASKS)}; {config.model_type} has: "
+            f"{sentence_list(tasks_of(config), most=20)}"
+        )
     found = (_mapped(auto, config) for auto in TASKS[task])
     chosen = next((one for one in found if one is not None), None)
     if chosen is None:
@@ -113,8 +158,8 @@ def _from_architectures(config: Any, default: str) -> tuple[type[Any], str]:
     if not named:
         return base, ""
     return base, (
-        f"the checkpoint was saved from {sentence_list(named)}, which transformers does not have: "
-        f"{base.__name__} was loaded instead"
+        f"the checkpoint was saved from {sentence_list(named)}, which transformers does not have "
+        f"for the type '{config.model_type}': {base.__name__} was loaded instead"
     )
 
 
@@ -140,6 +185,11 @@ def _mapped(auto: str, config: Any) -> type[Any] | None:
     found = mapping[type(config)]
     chosen: type[Any] = found[0] if isinstance(found, tuple) else found
     return chosen
+
+
+def _model_classes(but: str) -> list[str]:
+    words = ("Model", "For", "LM")
+    return [name for name in dir(transformers) if name != but and any(w in name for w in words)]
 
 
 def _classes_for(config: Any) -> list[str]:

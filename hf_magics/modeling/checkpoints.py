@@ -12,14 +12,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from hf_magics.display.words import sentence_list
-from hf_magics.errors import SourceError
+from hf_magics.errors import HubError, SourceError
 from hf_magics.modeling import hub, hub_cache
 from hf_magics.modeling.architectures import is_model_type
 from hf_magics.modeling.folders import restore
 from hf_magics.modeling.store import Origin
 
 _CHOOSES_WEIGHTS = {"variant", "use_safetensors", "force_download", "local_files_only"}
-_ADDRESS = re.compile(r"https?://[^/]+/(?P<id>[\w.-]+/[\w.-]+)")
+_ADDRESS = re.compile(r"https?://[^/]+/(?P<id>[\w.-]+(?:/[\w.-]+)?)")
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
 _ORDER = (
@@ -30,6 +30,7 @@ _ORDER = (
 )
 _POINTER = b"version https://git-lfs"
 _TEMPLATES = "additional_chat_templates/"
+_LONGEST = 1_000
 _SMALL = (".json", ".txt", ".model", ".jinja", ".spm", ".py", ".tiktoken")
 
 
@@ -177,24 +178,36 @@ def find_files(
         SourceError: There is nothing; the message says what is there instead.
         HubError: The hub has none of that name, refuses it, or can't be reached.
     """
-    if "\0" in source:
-        raise SourceError(f"{source!r} holds a NUL character: it is neither a path nor a hub id")
+    _check_word(source)
     path = Path(source).expanduser()
     restore(path.resolve())  # a link to it is another name for the same folder
+    if path.exists() and revision:
+        raise SourceError(f"'{source}' is on this disk: --revision is for a hub id")
     if path.is_dir():
         return _folder(path, subfolder)
     if path.is_file():
         raise SourceError(_file_given(path))
-    if address := _ADDRESS.match(source):
-        raise SourceError(f"'{source}' is an address: the hub id alone is meant, '{address['id']}'")
     if _is_path(source) or not _HUB_ID.fullmatch(source):
         raise SourceError(f"no folder or file '{source}'{_nearest_path(path)}")
-    if is_model_type(source) and not hub_cache.is_cached(source):
+    try:
+        return _from_hub(source, revision, subfolder, offline=offline)
+    except HubError as error:
+        if not is_model_type(source):
+            raise
         raise SourceError(
-            f"'{source}' is a model type, not a checkpoint: %hf_new {source} makes one with random "
-            "weights, %hf_load SOURCE wants a hub id or a folder"
-        )
-    return _from_hub(source, revision, subfolder, offline=offline)
+            f"'{source}' is a model type, and no checkpoint of that name was found: %hf_new "
+            f"{source} makes one with random weights, %hf_load SOURCE wants a hub id or a folder"
+        ) from error
+
+
+def _check_word(source: str) -> None:
+    """Refuse what can be neither a path nor a hub id."""
+    if "\0" in source:
+        raise SourceError(f"{source!r} holds a NUL character: it is neither a path nor a hub id")
+    if len(source) > _LONGEST:
+        raise SourceError(f"'{source[:40]}…' is too long for a path or a hub id")
+    if address := _ADDRESS.match(source):
+        raise SourceError(f"'{source}' is an address: the hub id alone is meant, '{address['id']}'")
 
 
 def _folder(path: Path, subfolder: str) -> Checkpoint:

@@ -9,6 +9,8 @@ from typing import Any
 from hf_magics.display.numbers import plural
 from hf_magics.display.parts import Column, Fold, Note, Page, Part, Table, Text
 from hf_magics.display.shown import Shown
+from hf_magics.display.words import nearest
+from hf_magics.errors import SourceError
 from hf_magics.modeling import architectures, checkpoints, fields
 from hf_magics.modeling.reading import read_config
 from hf_magics.modeling.store import Session
@@ -122,7 +124,11 @@ def _find(target: str, session: Session, *, offline: bool) -> _Found:
         name = type(config).__name__
         imports = (f"from transformers import {name}",)
         return _Found(target, config, Snippet(imports, (f"config = {name}()",)))
-    found = checkpoints.find(target, offline=offline)
+    try:
+        found = checkpoints.find(target, offline=offline)
+    except SourceError as error:
+        close = nearest(target, [*session, *architectures.model_types()])
+        raise type(error)(f"{error}{close}") from error
     code = _plain(found.location, None, **found.which())
     return _Found(target, read_config(found), code, found.notes)
 

@@ -9,11 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from transformers.activations import ACT2FN
 
-from hf_magics.display.words import nearest, one_line
-from hf_magics.errors import ConfigError, SessionNameError
 from hf_magics.modeling import architectures, fields, placement, preprocessors
+from hf_magics.modeling.again import find_same
 from hf_magics.modeling.results import ModelResult
 from hf_magics.modeling.snippets import new_snippet
 from hf_magics.modeling.store import LoadedModel, Origin, Session
@@ -49,7 +47,7 @@ def new(
     asked = dataclasses.replace(
         spec, device=spec.device or settings.device, dtype=spec.dtype or settings.dtype
     )
-    there = _same(asked, session, tokenizer)
+    there = find_same(asked, session, tokenizer)
     if there is not None:
         return ModelResult.of(session.use(there.name), already=True)
     name = session.choose_name(spec.name, spec.model_type, replace=spec.replace)
@@ -59,7 +57,8 @@ def new(
     with watched(f"making the config of a {spec.model_type}", notes=notes):
         config, typed = make_config(spec.model_type, spec.fields)
     chosen, _ = architectures.choose_class(config, task=spec.task, head=spec.head)
-    on_meta = build_on_meta(chosen, config, dtype)
+    with watched(f"sizing a {chosen.__name__}", notes=notes):
+        on_meta = architectures.build_on_meta(chosen, config, dtype)
     placement.check_fit(
         placement.weight_bytes(on_meta), device, f"a {chosen.__name__} of these sizes"
     )
@@ -111,28 +110,6 @@ def make_config(model_type: str, given: Any) -> tuple[Any, Any]:
         return config_class(**fields.nested(default, typed)), typed
 
 
-def build_on_meta(chosen: Any, config: Any, dtype: torch.dtype) -> Any:
-    """Return the model on the meta device: shapes without memory.
-
-    Raises:
-        ConfigError: The class can't be built with these sizes.
-    """
-    try:
-        with torch.device("meta"):
-            return chosen._from_config(config, dtype=dtype)  # noqa: SLF001
-    except Exception as error:
-        raise ConfigError(
-            f"{chosen.__name__} can't be built with these fields: {_why(error)}"
-        ) from error
-
-
-def _why(error: Exception) -> str:
-    """Return what a class said; a bare key is the name of an activation that there is none of."""
-    if isinstance(error, KeyError):
-        return f"there is no {error}{nearest(str(error.args[0]), ACT2FN)}"
-    return one_line(error)
-
-
 @contextlib.contextmanager
 def _seeded(seed: int | None) -> Iterator[None]:
     """Seed torch for the length of the block; the notebook's own random state is left as it was."""
@@ -151,25 +128,3 @@ def _tokenizer(spec: NewSpec, tokenizer: Any, config: Any) -> tuple[Any, str]:
     if not spec.tokenizer:
         return None, ""
     return preprocessors.find_tokenizer(spec.tokenizer, model_type=config.model_type)
-
-
-def _same(spec: NewSpec, session: Session, tokenizer: Any) -> LoadedModel | None:
-    """Return the model that the same line made before, where its weights are as they were made."""
-    key = dataclasses.replace(spec, replace=False)
-    for loaded in map(session.get, session):
-        asked = loaded.asked
-        if spec.replace or not isinstance(asked, NewSpec):
-            continue
-        if dataclasses.replace(asked, replace=False) != key:
-            continue
-        same_weights = weights_mark(loaded.model) == loaded.weights_mark
-        if same_weights and loaded.has_tokenizer_as_given(tokenizer):
-            return loaded
-        if spec.name:
-            changed = "weights have changed since (trained here?)"
-            raise SessionNameError(
-                f"'{spec.name}' was made by this line, and its "
-                f"{'tokenizer is another' if same_weights else changed}: --replace makes it anew, "
-                "-n NAME makes another beside"
-            )
-    return None

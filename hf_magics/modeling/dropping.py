@@ -46,12 +46,19 @@ def drop(spec: DropSpec, session: Session, notebook: Notebook | None = None) -> 
     dropped = [_Dropped(session.remove(name)) for name in names]
     for name in session:
         _leave_to(session[name].model, dropped)
-    held = _release(dropped, notebook)
+    held = _also_loaded(session, dropped) or _release(dropped, notebook)
     after = _memory()
     session.log.append(DropSpec(tuple(names)))
     rows = tuple((one.name, one.head, one.nbytes) for one in dropped)
     alive = tuple(one.name for one in dropped if one.is_alive())
     return DropResult(rows, before, after, alive, held)
+
+
+def _also_loaded(session: Session, dropped: list[_Dropped]) -> tuple[str, ...]:
+    """Return how to let go of a model that the session has under another name as well."""
+    models = [one.objects[1]() for one in dropped]
+    names = [name for name in session if any(session[name].model is model for model in models)]
+    return tuple(f"the session's {name} (%hf_drop {name})" for name in names)
 
 
 class DropResult(Shown):
@@ -88,7 +95,8 @@ class DropResult(Shown):
             holders = (
                 sentence_list(self.held_by) if self.held_by else "something outside the notebook"
             )
-            say = f": del {', '.join(self.held_by)}" if self.held_by else ""
+            variables = [name for name in self.held_by if name.isidentifier()]
+            say = f": del {', '.join(variables)}" if variables else ""
             notes.append(Note(f"{names} is still in memory, held by {holders}{say}"))
         columns = (Column("model"), Column("class", mono=True), Column("weights", "right"))
         rows = tuple((name, head, size(nbytes)) for name, head, nbytes in self._rows)

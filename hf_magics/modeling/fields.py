@@ -18,6 +18,7 @@ from hf_magics.specs import Fields
 
 _NOT_FOR_USERS = {"name_or_path", "torch_dtype", "transformers_version"}
 _COUNTS = re.compile(r"(^|[.])(num_\w+|n_\w+|\w*_layers|\w+_size)$")
+_MOST_LAYERS = 10_000
 _HEAD_SIZES = ("head_dim", "d_kv", "kv_channels", "attention_head_size", "qk_head_dim")
 
 
@@ -32,10 +33,15 @@ def resolve(config: Any, fields: Mapping[str, Any]) -> Fields:
     Raises:
         ConfigError: No such field (with the nearest name), or a value of the wrong type.
     """
-    found = dict(_resolve_one(config, name, value) for name, value in fields.items())
+    found: dict[str, Any] = {}
+    for name, value in fields.items():
+        canonical, typed = _resolve_one(config, name, value)
+        if canonical in found:
+            raise ConfigError(f"{name} and {canonical} are one field: give one of them")
+        found[canonical] = typed
     labels = found.get("id2label")
     if isinstance(labels, dict):  # JSON has no numbers for keys, and the two belong together
-        found["id2label"] = {int(key): label for key, label in labels.items()}
+        found["id2label"] = _numbered(labels)
         found.setdefault("label2id", {label: key for key, label in found["id2label"].items()})
     return tuple(found.items())
 
@@ -78,11 +84,11 @@ def refusals_named() -> Any:
         raise ConfigError(_reason(error)) from error
 
 
-def check_sizes(config: Any, fields: Fields) -> None:
+def check_sizes(config: Any, fields: Fields, *, loaded: bool = False) -> None:
     """Refuse sizes that the user set and that can't go together.
 
     A size that was not given counts with the default that its class declares: what a config derives
-    from other sizes is derived anew from those that were given.
+    from other sizes is derived anew from those that were given. A ``loaded`` config has its own.
 
     Raises:
         ConfigError: Naming both fields, their values, and values that would fit.
@@ -90,8 +96,10 @@ def check_sizes(config: Any, fields: Fields) -> None:
     for name, value in fields:
         if _COUNTS.search(name) and type(value) is int and value < 0:
             raise ConfigError(f"{name}={value} can't be: it must not be negative")
+        if name.endswith("layers") and type(value) is int and value > _MOST_LAYERS:
+            raise ConfigError(f"{name}={value} is more than can be built: at most {_MOST_LAYERS:,}")
     for prefix, part in _with_parts(config):
-        sizes = _declared(part) | _below(fields, prefix)
+        sizes = (vars(part) if loaded else _declared(part)) | _below(fields, prefix)
         given = {name for name in sizes if prefix + name in dict(fields)}
         owner = type(part)
         _check_division(owner, prefix, sizes, given, "hidden_size", "num_attention_heads")
@@ -188,6 +196,15 @@ def _with_parts(config: Any) -> list[tuple[str, Any]]:
         if part is not None:
             found += [(f"{name}.{inner}", one) for inner, one in _with_parts(part)]
     return found
+
+
+def _numbered(labels: Mapping[str, Any]) -> dict[int, Any]:
+    try:
+        return {int(key): label for key, label in labels.items()}
+    except ValueError:
+        raise ConfigError(
+            f'id2label takes numbers for keys, as in {{"0": "no"}}, not {next(iter(labels))!r}'
+        ) from None
 
 
 def _declared(part: Any) -> dict[str, Any]:

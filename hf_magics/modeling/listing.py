@@ -7,14 +7,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from hf_magics.display.numbers import short_count, size
 from hf_magics.display.parts import Column, Page, Table, Text
 from hf_magics.display.shown import Shown
 from hf_magics.display.words import sentence_list
 from hf_magics.modeling import placement
 from hf_magics.modeling.results import ModelFacts, ModelResult
-from hf_magics.modeling.store import Session
+from hf_magics.modeling.snippets import model_snippet
+from hf_magics.modeling.store import LoadedModel, Session
 from hf_magics.modeling.weights import weights_mark
+from hf_magics.snippets import script
 from hf_magics.specs import UseSpec
 
 _COLUMNS = (
@@ -68,6 +72,21 @@ class ModelsResult(Shown):
         )
 
 
+def _place(loaded: LoadedModel, device: torch.device, dtype: torch.dtype | None) -> None:
+    """Move or cast a model, and write down what a script has to do for the same."""
+    model = loaded.model
+    unchanged = weights_mark(model) == loaded.weights_mark
+    before = (model.device, model.dtype)
+    placement.move(model, device, dtype)
+    if model.device != before[0]:
+        loaded.moves += (f'model.to("{model.device}")',)
+    if model.dtype != before[1]:
+        loaded.moves += (f"model.to({model.dtype})",)
+    elif unchanged:  # a move is no change of the weights: the same line finds it again
+        loaded.weights_mark = weights_mark(model)
+    loaded.code = script(model_snippet(loaded))
+
+
 def _shortened(source: str) -> str:
     """Return the last parts of a long path; the model's own page has it whole."""
     if len(source) <= _LONG:
@@ -86,10 +105,7 @@ def use(spec: UseSpec, session: Session) -> ModelResult:
     loaded = session.get(spec.name)
     if spec.device or spec.dtype:
         device = placement.resolve_device(spec.device) if spec.device else loaded.model.device
-        unchanged = weights_mark(loaded.model) == loaded.weights_mark
-        placement.move(loaded.model, device, placement.resolve_dtype(spec.dtype))
-        if unchanged:  # moving is no change of the weights: the same line finds it again
-            loaded.weights_mark = weights_mark(loaded.model)
+        _place(loaded, device, placement.resolve_dtype(spec.dtype))
     session.use(loaded.name)
     session.log.append(dataclasses.replace(spec, name=loaded.name))
     notes = tuple(note for note in [placement.slow_dtype_note(loaded.model)] if note)

@@ -8,8 +8,9 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
-from hf_magics.errors import InputError, SessionNameError
-from hf_magics.modeling import checkpoints, placement, preprocessors
+from hf_magics.errors import InputError
+from hf_magics.modeling import placement, preprocessors
+from hf_magics.modeling.again import find_same
 from hf_magics.modeling.reading import Read, Reader
 from hf_magics.modeling.results import ModelResult
 from hf_magics.modeling.snippets import load_snippet
@@ -35,8 +36,7 @@ def load(
 
     Raises:
         HFMagicsError: The source, class, fields, tokenizer, device or name can't be had; the
-        session
-            is as it was.
+            session is as it was.
     """
     started = time.perf_counter()
     spec = _with_defaults(spec, settings)
@@ -89,14 +89,16 @@ def add(
         raise InputError(f"a transformers model is needed, not {type(model).__name__}")
     where, tokenizer = session.tokenizer_named(tokenizer)
     note = ""
+    entries = [one for one in map(session.get, session) if one.model is model]
+    for held in entries:
+        same_tokenizer = tokenizer is held.tokenizer or bool(where and held.spec.tokenizer == where)
+        if same_tokenizer and name in {"", held.name}:
+            return ModelResult.of(session.use(held.name), already=True)
     if where and tokenizer is None:
         tokenizer, note = preprocessors.find_tokenizer(where, model_type=model.config.model_type)
     preprocessors.check_tokenizer(tokenizer)
     shown = variable or name or "model"
     spec = LoadSpec("", name, tokenizer=where, variable=shown, replace=replace)
-    held = next((one for one in map(session.get, session) if one.model is model), None)
-    if held is not None and held.tokenizer is tokenizer and name in {"", held.name}:
-        return ModelResult.of(session.use(held.name), already=True)
     chosen = session.choose_name(name, variable or model.config.model_type, replace=replace)
     loaded = LoadedModel(
         name=chosen,
@@ -106,6 +108,7 @@ def add(
         origin=Origin("notebook", spec.variable),
         spec=dataclasses.replace(spec, name=chosen, head=type(model).__name__),
         asked=spec,
+        random=next((one.random for one in entries if one.random), ()),
         weights_mark=weights_mark(model),
         tokenizer_given=tokenizer is not None and not where,
     )
@@ -113,29 +116,6 @@ def add(
     session.add(loaded)
     session.log.append(loaded.spec)
     return ModelResult.of(loaded, notes=(note,) if note else ())
-
-
-def find_same(spec: LoadSpec, session: Session, tokenizer: Any = None) -> LoadedModel | None:
-    """Return the model that the same spec loaded before, where nothing changed since.
-
-    Raises:
-        SessionNameError: It is there under this name, and its weights or files have changed.
-    """
-    key = dataclasses.replace(spec, replace=False)
-    for loaded in map(session.get, session):
-        if not isinstance(loaded.asked, LoadSpec) or spec.replace:
-            continue
-        if dataclasses.replace(loaded.asked, replace=False) != key:
-            continue
-        changed = _what_changed(loaded, spec)
-        if not changed and loaded.has_tokenizer_as_given(tokenizer):
-            return loaded
-        if spec.name:
-            raise SessionNameError(
-                f"'{spec.name}' is loaded, and {changed or 'its tokenizer is another'}: --replace "
-                "loads it anew, -n NAME loads it beside"
-            )
-    return None
 
 
 def _with_defaults(spec: LoadSpec, settings: Settings) -> LoadSpec:
@@ -153,24 +133,13 @@ def _resolved(spec: LoadSpec, name: str, read: Read) -> LoadSpec:
         spec,
         name=name,
         source=read.checkpoint.location,
-        head=type(read.model).__name__,
+        head=read.auto or type(read.model).__name__,
         revision=read.checkpoint.commit,
         gguf=read.checkpoint.gguf,
         dtype=placement.dtype_name(read.model.dtype),
         device=str(read.model.device),
         fields=read.fields,
     )
-
-
-def _what_changed(loaded: LoadedModel, spec: LoadSpec) -> str:
-    if weights_mark(loaded.model) != loaded.weights_mark:
-        return "its weights have changed since (trained here?)"
-    if loaded.origin.kind in {"hub", "notebook"} or loaded.origin.commit:
-        return ""  # a commit does not change; a branch that moved is asked for with --replace
-    found = checkpoints.find(
-        spec.source, gguf=spec.gguf, subfolder=str(dict(spec.extra).get("subfolder", ""))
-    )
-    return "" if found.origin().mark == loaded.origin.mark else "its files have changed since"
 
 
 def _last_part(source: str) -> str:

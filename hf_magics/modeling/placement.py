@@ -33,10 +33,13 @@ def resolve_device(word: str) -> torch.device:
     """
     if word in {"", "auto"}:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    word = word.replace("gpu", "cuda")
     try:
         device = torch.device(word)
     except RuntimeError:
         raise OptionError(f"no device '{word}': there are cpu, cuda, cuda:1, mps") from None
+    if device.type == "meta":
+        raise OptionError("the device 'meta' holds no values: --device cpu, cuda, cuda:1 or mps")
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
@@ -55,6 +58,7 @@ def resolve_dtype(word: str) -> torch.dtype | None:
     """
     if word in {"", "auto"}:
         return None
+    word = word.removeprefix("torch.")
     found = getattr(torch, _DTYPES.get(word, word), None)
     if not isinstance(found, torch.dtype) or not found.is_floating_point:
         known = ["float32", "bfloat16", "float16", "float64", *_DTYPES]
@@ -73,17 +77,48 @@ def dtype_name(dtype: torch.dtype | None) -> str:
 def move(model: Any, device: torch.device, dtype: torch.dtype | None = None) -> None:
     """Move and cast a model in place.
 
+    Without a dtype each weight keeps its own: transformers leaves some in float32 for a reason.
+
     Raises:
-        FitError: The device has no room for it.
+        FitError: The device has no room for it; the model is where it was.
+        OptionError: It is spread over several devices.
     """
-    if model.device == device and dtype in {None, model.dtype}:
+    if _is_there(model, device) and dtype in {None, model.dtype}:
         return
-    if model.device.type != device.type:
-        check_fit(weight_bytes(model), device, type(model).__name__)
+    if is_spread(model):
+        raise OptionError(
+            f"the {type(model).__name__} is spread over devices by device_map, and stays where it "
+            "is: load it again without --set device_map=…"
+        )
+    before = model.device
+    check_fit(_growth(model, device, dtype), device, f"this {type(model).__name__}")
     try:
-        model.to(device=device, dtype=dtype or model.dtype)
+        model.to(device)
+        if dtype is not None:
+            model.to(dtype)
     except torch.OutOfMemoryError as error:
+        model.to(before)
         raise FitError(f"{device} has no room for it: {one_line(error)}") from error
+
+
+def is_spread(model: Any) -> bool:
+    """Say whether a model lies on several devices, or in part on disk."""
+    return len(set(getattr(model, "hf_device_map", {}).values())) > 1
+
+
+def _is_there(model: Any, device: torch.device) -> bool:
+    here: torch.device = model.device
+    return here.type == device.type and device.index in {None, here.index}
+
+
+def _growth(model: Any, device: torch.device, dtype: torch.dtype | None) -> int:
+    """Return the bytes that a move or cast takes on the device, beyond what the model has there."""
+    weights = [*model.parameters(), *model.buffers()]
+    target: int = sum(
+        one.numel() * (dtype.itemsize if dtype and one.is_floating_point() else one.itemsize)
+        for one in weights
+    )
+    return max(0, target - weight_bytes(model)) if _is_there(model, device) else target
 
 
 def slow_dtype_note(model: Any) -> str:

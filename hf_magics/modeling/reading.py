@@ -7,6 +7,7 @@ import pickle
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 import transformers
 from transformers import AutoConfig
 
@@ -39,6 +40,7 @@ class Read:
     report: Report
     notes: tuple[str, ...]
     fields: Fields
+    auto: str
 
 
 class Reader:
@@ -60,6 +62,7 @@ class Reader:
 
     def _read(self) -> Read:
         spec = self.spec
+        _refuse_reserved(spec.extra)
         device = placement.resolve_device(spec.device)
         dtype = placement.resolve_dtype(spec.dtype)
         with self._watched(f"looking for {spec.source}"):
@@ -73,8 +76,12 @@ class Reader:
         self.notes += found.notes
         config = self._config(found)
         typed = fields.resolve(config, dict(spec.fields))
+        fields.check_sizes(config, typed, loaded=True)
         fields.assign(config, typed)
         chosen, note = self._class(config, found)
+        if typed and not _is_auto(chosen) and not found.gguf:
+            with self._watched("sizing it"):
+                architectures.build_on_meta(chosen, config, dtype or torch.float32)
         self.notes.append(note)
         tokenizer = self._tokenizer(found, config)
         processor, note = preprocessors.load_processor(
@@ -88,7 +95,8 @@ class Reader:
             placement.move(model, device)
         self.notes += [placement.slow_dtype_note(model), preprocessors.size_note(tokenizer, model)]
         notes = tuple(note for note in self.notes if note)
-        return Read(found, model, tokenizer, processor, report, notes, typed)
+        auto = chosen.__name__ if _is_auto(chosen) else ""
+        return Read(found, model, tokenizer, processor, report, notes, typed, auto)
 
     def _config(self, found: Checkpoint) -> Any:
         with self._watched("reading the config"):
@@ -96,10 +104,11 @@ class Reader:
 
     def _class(self, config: Any, found: Checkpoint) -> tuple[Any, str]:
         spec = self.spec
-        if architectures.has_code_of_its_own(config) and not spec.head:
-            where = next(iter(config.auto_map.values()))
+        auto = architectures.auto_class_of_its_code(config, task=spec.task, head=spec.head)
+        if spec.trust_remote_code and auto:
+            where = config.auto_map[auto]
             note = f"the class comes with the checkpoint ({where}): its code was run"
-            return transformers.AutoModel, note
+            return getattr(transformers, auto), note
         # a GGUF file does not say what it was saved from; it is made for generation
         default = "AutoModelForCausalLM" if found.gguf else "AutoModel"
         return architectures.choose_class(config, task=spec.task, head=spec.head, default=default)
@@ -130,7 +139,7 @@ class Reader:
         arguments = {**found.weight_arguments(extra), **extra}
         if spec.attn:
             arguments["attn_implementation"] = spec.attn
-        if chosen is transformers.AutoModel:
+        if _is_auto(chosen):
             arguments["trust_remote_code"] = spec.trust_remote_code
         try:
             with self._watched(f"loading {spec.source}") as meter:
@@ -146,11 +155,37 @@ class Reader:
         except HFMagicsError:
             raise
         except Exception as error:
-            raise _weights_error(found, error) from error
+            raise _weights_error(found, error, config) from error
         return model, Report.of(model, info)
 
     def _watched(self, label: str) -> Any:
         return watched(label, notes=self.notes)
+
+
+_RESERVED = {
+    "revision": "--revision",
+    "dtype": "--dtype",
+    "torch_dtype": "--dtype",
+    "attn_implementation": "--attn",
+    "gguf_file": "--gguf",
+    "trust_remote_code": "--trust-remote-code",
+    "local_files_only": "--offline",
+    "config": "FIELD=VALUE",
+}
+_ALWAYS = {"tqdm_class", "output_loading_info", "ignore_mismatched_sizes", "state_dict"}
+
+
+def _refuse_reserved(extra: Fields) -> None:
+    """Refuse arguments that have an option here: the page would not know of them."""
+    for name, _ in extra:
+        if name in _RESERVED:
+            raise OptionError(f"--set {name}: that is {_RESERVED[name]} here")
+        if name in _ALWAYS:
+            raise OptionError(f"--set {name}: that is set by the load itself")
+
+
+def _is_auto(chosen: Any) -> bool:
+    return hasattr(chosen, "_model_mapping")
 
 
 def read_config(found: Checkpoint, *, trust_remote_code: bool = False) -> Any:
@@ -202,14 +237,14 @@ def _config_error(found: Checkpoint, error: Exception, *, trusted: bool) -> HFMa
     return SourceError(f"the config of '{found.path_or_id}' can't be read: {text}")
 
 
-def _weights_error(found: Checkpoint, error: Exception) -> HFMagicsError:
+def _weights_error(found: Checkpoint, error: Exception, config: Any) -> HFMagicsError:
     text = one_line(error)
     if (problem := _not_cached(found) or _hub_error(found, error)) is not None:
         return problem
     if isinstance(error, ImportError):
         return SourceError(f"'{found.location}' needs a package that is not here: {text}")
     if isinstance(error, TypeError) and "unexpected keyword" in text:
-        return ConfigError(f"from_pretrained does not take what --set gave: {text}")
+        return ConfigError(_unexpected(text, config))
     if "attn_implementation" in text:
         return OptionError(
             f"{text.partition('. ')[0]}: --attn takes eager, sdpa, flash_attention_2, …"
@@ -228,3 +263,10 @@ def _damage(found: Checkpoint, error: Exception) -> SourceError:
     if isinstance(error, pickle.UnpicklingError):
         text = "its weights are damaged, or hold more than tensors"
     return SourceError(f"'{found.path_or_id}' can't be loaded: {text}")
+
+
+def _unexpected(text: str, config: Any) -> str:
+    name = text.rpartition("argument ")[2].strip("'")
+    if name in fields.known_fields(config):
+        return f"{name} is a field of the config: write {name}=VALUE without --set"
+    return f"from_pretrained does not take what --set gave: {text}"

@@ -172,6 +172,7 @@ class ModelResult(Shown):
                 "processor": one.processor,
                 "from": _ORIGINS[one.kind] + one.source,
                 "revision": one.commit,
+                "in Python": f'hf_magics.session["{one.name}"]: .model, .tokenizer, .config',
                 "took": "" if math.isnan(self._time_s) else seconds(self._time_s),
             }
         )

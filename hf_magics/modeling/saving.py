@@ -34,9 +34,11 @@ from hf_magics.specs import SaveSpec
 _CHECKPOINT_FILES = (
     "config.json",
     "generation_config.json",
-    "model*.safetensors",
+    "model.safetensors",
+    "model-?????-of-?????.safetensors",
     "model.safetensors.index.json",
-    "pytorch_model*.bin",
+    "pytorch_model.bin",
+    "pytorch_model-?????-of-?????.bin",
     "pytorch_model.bin.index.json",
     "tokenizer.json",
     "tokenizer_config.json",

@@ -44,9 +44,8 @@ def load_snippet(loaded: LoadedModel) -> Snippet:
         lines.append(f"config = {call('AutoConfig.from_pretrained', spec.source, **hub)}")
         lines += [f"config.{name} = {value!r}" for name, value in nested.items()]
         arguments["config"] = Name("config")
-    head = "AutoModel" if spec.trust_remote_code else type(loaded.model).__name__
-    if head == "AutoModel":
-        imports[1] = "from transformers import AutoModel"
+    head = spec.head
+    imports[1] = f"from transformers import {head}"
     lines.append(f"model = {call(f'{head}.from_pretrained', spec.source, **arguments)}")
     lines += _placed(spec.device)
     return _with_companions(loaded, imports, lines, hub)
@@ -89,6 +88,7 @@ def _with_companions(
     loaded: LoadedModel, imports: list[str], lines: list[str], hub: dict[str, Any]
 ) -> Snippet:
     spec = loaded.spec
+    lines += loaded.moves
     if loaded.tokenizer is not None:
         where, arguments = (spec.tokenizer, {}) if spec.tokenizer else (_source(spec), hub)
         more, line = _tokenizer_line(loaded, where, arguments)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hf_magics.display.words import nearest, sentence_list
-from hf_magics.errors import EvictedError, SessionNameError
+from hf_magics.errors import EvictedError, SessionNameError, TokenizerError
 from hf_magics.specs import LoadSpec, NewSpec
 
 _NAME = re.compile(r"[^\W\d][\w.-]*")
@@ -35,12 +35,13 @@ class Origin:
     mark: tuple[Any, ...] = ()
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class LoadedModel:
     """A model of the session, with what belongs to it.
 
     ``model`` and ``tokenizer`` are the ordinary transformers objects; ``tokenizer_given``
-    says that the tokenizer came as an object of the notebook. ``random`` names the modules
+    says that the tokenizer came as an object of the notebook; ``moves`` are the lines of code by
+    which it was moved and cast since. ``random`` names the modules
     whose weights did not come from a checkpoint; ``asked`` is the spec as it was asked, so that
     the same line can be known again; ``weights_mark`` changes when the weights change.
     """
@@ -56,8 +57,13 @@ class LoadedModel:
     weights_mark: tuple[Any, ...] = ()
     tokenizer_given: bool = False
     code: str = ""
+    moves: tuple[str, ...] = ()
     number: int = field(default_factory=lambda: next(_numbers))
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __repr__(self) -> str:
+        head = type(self.model).__name__
+        return f"<{self.name} · {head}: .model, .tokenizer, .config, .processor>"
 
     @property
     def tokenizer_source(self) -> str:
@@ -183,6 +189,8 @@ class Session:
         """
         if not isinstance(tokenizer, str):
             return "", tokenizer
+        if tokenizer in self and self[tokenizer].tokenizer is None:
+            raise TokenizerError(f"{tokenizer} has no tokenizer to give: --tokenizer SOURCE")
         if tokenizer in self:
             return self[tokenizer].tokenizer_source, self[tokenizer].tokenizer
         return tokenizer, None
