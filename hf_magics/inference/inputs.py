@@ -87,5 +87,5 @@ def _line(number: int, items: Iterable[Any]) -> tuple[int, ...]:
     for one in listed:
         if not _is_id(one):
             hint = "" if not isinstance(one, (list, float)) else _HINT
-            raise InputError(f"line {number} holds {str(one)[:40]!r}, which is no token ID{hint}")
+            raise InputError(f"line {number} holds {repr(one)[:60]}, which is no token ID{hint}")
     return listed

@@ -33,7 +33,6 @@ def resolve_device(word: str) -> torch.device:
     """
     if word in {"", "auto"}:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    word = word.replace("gpu", "cuda")
     try:
         device = torch.device(word)
     except RuntimeError:

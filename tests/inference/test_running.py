@@ -63,7 +63,6 @@ def test_another_value_error_is_not_taken_for_a_missing_start(tiny):
 @pytest.mark.parametrize(
     "given",
     [
-        {"pixel_values": torch.zeros(1, 3, 16, 16)},
         {"input_ids": torch.zeros(1, 40, dtype=torch.long)},
         {"input_ids": torch.zeros(2, 3, 4, dtype=torch.long)},
         {"inputs_embeds": torch.zeros(1, 3, 7)},
@@ -127,3 +126,12 @@ def test_the_model_is_as_it_was(tiny):
     assert not torch.is_inference_mode_enabled()
     model(input_ids=torch.tensor([[5, 6]])).last_hidden_state.sum().backward()
     assert model.embeddings.word_embeddings.weight.grad is not None
+
+
+@pytest.mark.parametrize("name", ["pixel_values", "atention_mask"])
+def test_a_name_that_forward_ignores_is_refused(tiny, name):
+    """A misspelt or foreign name in a dictionary is an error: forward would pass it on, unseen."""
+    tiny("bert")
+    ids = torch.zeros(1, 3, dtype=torch.long)
+    with pytest.raises(InputError, match=f"BertModel takes no '{name}'"):
+        hf.infer({"input_ids": ids, name: ids})

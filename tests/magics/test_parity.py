@@ -21,7 +21,7 @@ ARGUMENTS = {
     "hf_config": {"target"},
     "hf_use": {"name"},
     "hf_drop": {"names"},
-    "hf_save": {"name", "path"},
+    "hf_save": {"name", "where"},
     "hf_tokens": {"inputs"},
     "hf_infer": {"inputs"},
     "hf_models": set(),

@@ -3,7 +3,7 @@
 import pytest
 
 from hf_magics.errors import ConfigError
-from hf_magics.modeling import creating
+from hf_magics.modeling import architectures
 from tests.modeling.tiny import BERT, BERT_LINE
 
 
@@ -65,7 +65,7 @@ def test_a_sub_config_that_is_not_there_is_named(hf):
 )  # fmt: skip
 def test_sizes_that_disagree_name_both_fields(hf, monkeypatch, model_type, sizes, message):
     """Impossible sizes are refused by the names of the fields, before any class is built."""
-    monkeypatch.setattr(creating, "build_on_meta", None)
+    monkeypatch.setattr(architectures, "build_on_meta", None)
     with pytest.raises(ConfigError, match=message):
         hf.new(model_type, **dict(word.split("=") for word in sizes.split()))
 

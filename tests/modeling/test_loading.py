@@ -55,7 +55,10 @@ def test_antiberty_falls_back_on_the_base_class(hf, antiberty):
     """A class that transformers doesn't know is named, and its base class is loaded instead."""
     loaded = hf.load(str(antiberty / "AntiBERTy_md_smooth"), name="anti")
     assert type(loaded.model) is BertModel
-    assert "transformers does not have: BertModel was loaded instead" in note_texts(loaded)
+    assert (
+        "transformers does not have for the type 'bert': BertModel was loaded instead"
+        in note_texts(loaded)
+    )
     assert loaded.tokenizer is None
     assert loaded.report.unexpected
 

@@ -109,7 +109,7 @@ def test_a_wrong_device_changes_nothing(shell):
 def test_a_wrong_dtype_is_found_before_the_model_moves(shell):
     """Both words are read before anything is done."""
     one = shell.run(f"%hf_new bert {BERT_LINE} -n one").model
-    assert "no dtype 'flat'" in shell.error("%hf_use one --device meta --dtype flat")
+    assert "no dtype 'flat'" in shell.error("%hf_use one --device cpu --dtype flat")
     assert one.device.type == "cpu"
 
 

@@ -66,12 +66,15 @@ def test_after_its_files_changed_the_same_line_says_so(hf, own_bert, file):
         hf.load(str(own_bert), name="bert")
 
 
-def test_moving_is_no_change(hf, masked_bert):
-    """A model that %hf_use cast is still the one of its line."""
+def test_a_cast_is_a_change(hf, masked_bert):
+    """A model that %hf_use cast is no longer what its line loads, and its code says how it came."""
     loaded = hf.load(str(masked_bert), name="bert")
-    hf.use("bert", dtype="float64")
-    assert loaded.model.dtype is torch.float64
+    hf.use("bert", device="cpu")
     assert hf.load(str(masked_bert), name="bert").model is loaded.model
+    code = hf.use("bert", dtype="bfloat16").code + hf.use("bert", dtype="float32").code
+    assert "model.to(torch.bfloat16)\nmodel.to(torch.float32)" in code
+    with pytest.raises(SessionNameError, match="it was cast to float32"):
+        hf.load(str(masked_bert), name="bert")
 
 
 def test_a_tokenizer_object_belongs_to_the_line(hf, own_bert, tmp_path):
