@@ -33,6 +33,7 @@ SMOKE = Path(__file__).with_name("smoke.py")
 CONSTRAINTS = ROOT / "examples" / "constraints.txt"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 DEPENDENCIES = PROJECT["project"]["dependencies"]
+EXTRAS = PROJECT["project"]["optional-dependencies"]
 TINY = "hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64"
 TINY_LINE = "%hf_new bert " + TINY.replace(",", "") + " -n tiny"
 SHELL = """
@@ -105,6 +106,23 @@ class Layer:
         return json.loads(run([self.python, "-c", VERSIONS]).stdout)
 
 
+def named(requirement: str) -> tuple[str, str]:
+    """Return ``("ipython", "9.0")`` for ``ipython>=9.0``; no version where there is none."""
+    name, _, version = re.fullmatch(r"([\w-]+)((?:>=|==)([\d.]+))?", requirement).groups()
+    return name, version or ""
+
+
+def release(version: str) -> list[int]:
+    """Return ``[9, 0]`` for ``9.0``, ``9.0.0`` and ``9.0+cpu``."""
+    numbers = [int(one) for one in re.findall(r"\d+", version.partition("+")[0])]
+    while numbers and not numbers[-1]:
+        numbers.pop()
+    return numbers
+
+
+BOUNDS = {name: bound for name, bound in map(named, DEPENDENCIES) if name != "torch"}
+
+
 def run(command: list, **more) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
         [str(one) for one in command], capture_output=True, encoding="utf-8", check=False, **more
@@ -133,6 +151,13 @@ def torch_alone(tmp_path_factory) -> Layer:
 def installed(tmp_path_factory, torch_alone, wheel) -> Layer:
     """``pip install hf-magics`` in a fresh environment: the newest of everything else."""
     return torch_alone.over(tmp_path_factory.mktemp("installed") / "env").install(wheel)
+
+
+@pytest.fixture(scope="session")
+def oldest(tmp_path_factory, torch_alone, wheel) -> Layer:
+    """The lower bound of each dependency in pyproject.toml, but torch's."""
+    layer = torch_alone.over(tmp_path_factory.mktemp("oldest") / "env")
+    return layer.install(wheel, *(f"{name}=={version}" for name, version in BOUNDS.items()))
 
 
 @pytest.fixture(scope="session")
@@ -225,15 +250,11 @@ def test_the_newest_versions_work(installed, smoke):
     assert smoke(installed)["hf-magics"] == PROJECT["project"]["version"]
 
 
-def test_the_oldest_declared_versions_work(tmp_path, torch_alone, wheel, smoke):
+def test_the_oldest_declared_versions_work(oldest, smoke):
     """The main job with each lower bound of pyproject.toml, but torch's."""
-    bounds = dict(map(named, DEPENDENCIES))
-    del bounds["torch"]
-    oldest = torch_alone.over(tmp_path / "env")
-    oldest.install(wheel, *(f"{name}=={version}" for name, version in bounds.items()))
     versions = smoke(oldest)
-    assert {name: release(versions[name]) for name in bounds} == {
-        name: release(version) for name, version in bounds.items()
+    assert {name: release(versions[name]) for name in BOUNDS} == {
+        name: release(version) for name, version in BOUNDS.items()
     }
 
 
@@ -272,7 +293,7 @@ print(tuple(hf.infer("hello world").outputs.last_hidden_state.shape))
 
 
 def test_a_typed_script_is_checked(tmp_path, installed, env):
-    """mypy --strict knows the types of the verbs' results, and finds a wrong argument."""
+    """A typed script: mypy --strict knows the types of the verbs' results, and finds a wrong argument."""
     checked = installed.over(tmp_path / "env").install("mypy")
     script = tmp_path / "script.py"
     command = [checked.python, "-m", "mypy", "--strict", script.name]
@@ -286,17 +307,3 @@ def test_a_typed_script_is_checked(tmp_path, installed, env):
     )
     assert done.returncode == 1
     assert 'Argument "seed" to "new" has incompatible type "str"' in done.stdout
-
-
-def named(requirement: str) -> tuple[str, str]:
-    """Return ``("ipython", "9.0")`` for ``ipython>=9.0``; no version where there is none."""
-    name, _, version = re.fullmatch(r"([\w-]+)((?:>=|==)([\d.]+))?", requirement).groups()
-    return name, version or ""
-
-
-def release(version: str) -> list[int]:
-    """Return ``[9, 0]`` for ``9.0``, ``9.0.0`` and ``9.0+cpu``."""
-    numbers = [int(one) for one in re.findall(r"\d+", version.partition("+")[0])]
-    while numbers and not numbers[-1]:
-        numbers.pop()
-    return numbers
