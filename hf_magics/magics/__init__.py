@@ -22,9 +22,11 @@ def register(shell: Any) -> None:
 def unregister(shell: Any) -> None:
     """Take back the magics, the matcher and the configurable."""
     ours = [one for one in shell.configurables if isinstance(one, HFMagics)]
-    for found in shell.magics_manager.magics.values():
-        for name in [name for name, one in found.items() if getattr(one, "__self__", 0) in ours]:
-            del found[name]
+    for kind, found in shell.magics_manager.magics.items():
+        # only our names are looked at: IPython imports a magic of its own when its entry is read
+        for name in HFMagics.magics[kind]:
+            if name in found and getattr(found[name], "__self__", None) in ours:
+                del found[name]
     shell.configurables[:] = [one for one in shell.configurables if one not in ours]
     shell.magics_manager.registry.pop(HFMagics.__name__, None)
     matcher = shell.__dict__.pop(_MATCHER, None)
