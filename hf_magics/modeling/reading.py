@@ -26,6 +26,7 @@ from hf_magics.modeling import (
 from hf_magics.modeling.checkpoints import Checkpoint
 from hf_magics.modeling.report import Report
 from hf_magics.modeling.watching import Bar, watched
+from hf_magics.optional import optional
 from hf_magics.specs import Fields, LoadSpec
 
 
@@ -188,13 +189,19 @@ def _is_auto(chosen: Any) -> bool:
     return hasattr(chosen, "_model_mapping")
 
 
+_FOR_GGUF = ("gguf", "accelerate")
+
+
 def read_config(found: Checkpoint, *, trust_remote_code: bool = False) -> Any:
     """Return the config of a checkpoint.
 
     Raises:
         SourceError: It can't be read, its type is unknown, or it comes with code that is not
-        trusted.
+            trusted.
+        MissingExtraError: It is a GGUF file, and what reads those is not installed.
     """
+    for module in _FOR_GGUF if found.gguf else ():
+        optional(module, extra="gguf")  # transformers' own words name no extra
     try:
         return AutoConfig.from_pretrained(
             found.location, trust_remote_code=trust_remote_code, **found.arguments()

@@ -1,8 +1,17 @@
 """What can't be read: one line that names the thing, and the session as it was."""
 
+import sys
+
 import pytest
 
-from hf_magics.errors import ConfigError, HeadError, HFMagicsError, OptionError, SourceError
+from hf_magics.errors import (
+    ConfigError,
+    HeadError,
+    HFMagicsError,
+    MissingExtraError,
+    OptionError,
+    SourceError,
+)
 
 
 @pytest.mark.parametrize(
@@ -120,3 +129,12 @@ def test_a_field_given_as_an_argument_is_named(hf, masked_bert):
     """A config field after --set says how a field is written."""
     with pytest.raises(ConfigError, match="write num_labels=VALUE without --set"):
         hf.load(str(masked_bert), set={"num_labels": 3})
+
+
+@pytest.mark.parametrize("module", ["gguf", "accelerate"])
+def test_a_gguf_file_names_the_extra_that_reads_it(hf, tmp_path, monkeypatch, module):
+    """Without the packages of the extra, one line says what to install."""
+    monkeypatch.setitem(sys.modules, module, None)
+    (tmp_path / "one.gguf").touch()
+    with pytest.raises(MissingExtraError, match=r"pip install 'hf-magics\[gguf\]'"):
+        hf.load(str(tmp_path / "one.gguf"))
