@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from wcwidth import wcswidth, wcwidth
+from wcwidth import wcswidth
 
 _NARROWEST = 12  # a text column is not wrapped below this
 _PIECES = re.compile(r"\s+|[^\s./_,-]+[./_,-]*|[./_,-]+")  # paths and names break where they part
@@ -59,17 +59,10 @@ def _add(lines: list[str], piece: str, width: int) -> None:
 def _broken(piece: str, width: int) -> list[str]:
     if breadth(piece) <= width:
         return [piece]
-    parts, taken = [""], 0
+    parts = [""]
     for character in piece:
-        advance = _advance(character)
-        if taken + advance > width and parts[-1]:
+        # the whole is measured: a character may widen the one before it, or join it
+        if parts[-1] and breadth(parts[-1] + character) > width:
             parts.append("")
-            taken = 0
         parts[-1] += character
-        taken += advance
     return parts
-
-
-def _advance(character: str) -> int:
-    # the emoji selector makes the character before it one column wider
-    return 1 if character == "\ufe0f" else wcwidth(character)

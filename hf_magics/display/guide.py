@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from hf_magics.display.parts import Code, Column, Page, Part, Table, Text
 from hf_magics.display.shown import Shown
+
+if TYPE_CHECKING:
+    from hf_magics.display.parts import Page, Part
 
 
 class Help(Shown):
     """A magic's usage."""
 
     def __init__(self, title: str, text: str) -> None:
-        self._page = Page(title, (Code(text),))
+        self._title = title
+        self._text = text
 
     def page(self) -> Page:
         """The usage, as argparse writes it."""
-        return self._page
+        from hf_magics.display.parts import Code, Page  # noqa: PLC0415 - with the first page
+
+        return Page(self._title, (Code(self._text),))
 
 
 class Overview(Shown):
@@ -28,11 +34,15 @@ class Overview(Shown):
 
     def page(self) -> Page:
         """The models, then the magics."""
+        from hf_magics.display.parts import Column, Page, Table, Text  # noqa: PLC0415 - as above
+
         parts: list[Part] = list(self._models) or [Text(_NOTHING)]
         columns = (Column("magic", mono=True), Column("what it does"))
         caption = "Each has --help, and a function of the same name in hf_magics"
         parts.append(Table(columns, tuple(self.magics.items()), caption))
+        parts.append(Text(_LAST))
         return Page("hf_magics", tuple(parts))
 
 
 _NOTHING = "No model is loaded: %hf_load SOURCE loads one, %hf_new TYPE makes one."
+_LAST = "Of several magics in one cell, IPython shows the page of the last one alone."

@@ -7,6 +7,7 @@ tints are translucent and text has no colour, so that it reads well in light and
 
 from __future__ import annotations
 
+import base64
 import re
 from itertools import count
 from typing import assert_never
@@ -16,6 +17,7 @@ from markupsafe import escape
 from hf_magics.display import limits
 from hf_magics.display.numbers import number
 from hf_magics.display.parts import (
+    Bar,
     Cell,
     Code,
     Column,
@@ -25,8 +27,11 @@ from hf_magics.display.parts import (
     Note,
     Page,
     Part,
+    Picture,
+    Span,
     Table,
     Text,
+    Tint,
 )
 from hf_magics.display.picture import data_uri
 from hf_magics.display.scale import diverges, ends, has_gaps
@@ -36,9 +41,15 @@ from hf_magics.display.visible import visible
 # without these classes a dollar sign in a table begins a formula
 _ROOT = '<div class="hf-magics tex2jax_ignore mathjax_ignore">'
 _BLOCK = "margin:0 0 10px"
-_PRE = f"{_BLOCK};font-family:monospace;white-space:pre"
+# a notebook's own style may break a number in two: break at spaces, and elsewhere only in need
+_PRE = (
+    f"{_BLOCK};font-family:monospace;white-space:pre-wrap;word-break:normal;"
+    "overflow-wrap:break-word"
+)
 _FAINT = "font-size:.9em;opacity:.75"
 _TINTS = ("rgba(60,130,240,.2)", "rgba(240,150,30,.22)")
+_BLUE, _ORANGE = "60,130,240", "240,150,30"
+_BAR = "rgba(60,130,240,.3)"
 _NOTES = {
     "info": ("Note:", "rgba(60,130,240,.12)", "rgba(60,130,240,.7)"),
     "warning": ("Warning:", "rgba(240,160,0,.15)", "rgba(240,150,0,.9)"),
@@ -63,7 +74,7 @@ def _parts(parts: tuple[Part, ...]) -> str:
     return "".join(map(_part, parts))
 
 
-def _part(part: Part) -> str:  # noqa: PLR0911 - one return a part
+def _part(part: Part) -> str:  # noqa: C901, PLR0911 - one arm a part
     match part:
         case Note():
             return _note(part)
@@ -71,11 +82,13 @@ def _part(part: Part) -> str:  # noqa: PLR0911 - one return a part
             text = _text(part.text, keep_newlines=True)
             return f'<p style="{_BLOCK};white-space:pre-wrap">{text}</p>'
         case Marked():
-            return f'<pre style="{_PRE}-wrap">{_pre(_marked(part))}</pre>'
+            return f'<pre style="{_PRE}">{_pre(_marked(part))}</pre>'
         case Heat():
             return _heat(part)
         case Code():
-            return f'<pre style="{_PRE}-wrap;overflow-x:auto">{_pre(_code(part))}</pre>'
+            return f'<pre style="{_PRE};overflow-x:auto">{_pre(_code(part))}</pre>'
+        case Picture():
+            return f'<p style="{_BLOCK}">{_picture(part)}<br>{_text(part.label)}</p>'
         case Table():
             return _table(part)
         case Fold():
@@ -155,7 +168,7 @@ def _cell(column: Column, cell: Cell, *, heads: bool) -> str:
 
 def _white_space(column: Column, cell: Cell) -> str:
     """The style that keeps spaces, only where there are some to keep: most cells are one word."""
-    if isinstance(cell, Heat):
+    if isinstance(cell, Heat | Picture):
         return ""
     text = cell if isinstance(cell, str) else cell.text
     if column.align == "right" and _MAY_BREAK.search(text):
@@ -163,7 +176,7 @@ def _white_space(column: Column, cell: Cell) -> str:
     return ";white-space:pre-wrap" if _SPACES_COUNT.search(text) else ""
 
 
-def _content(cell: Cell) -> str:
+def _content(cell: Cell) -> str:  # noqa: PLR0911 - one arm a cell
     match cell:
         case str():
             return _text(cell)
@@ -173,8 +186,43 @@ def _content(cell: Cell) -> str:
             return _image(cell, _CELL_PICTURE)
         case Code():
             return f"<samp>{_code(cell)}</samp>"
+        case Picture():
+            return _picture(cell)
+        case Bar():
+            return _bar(cell)
+        case Tint():
+            return _tint(cell)
         case _:
             assert_never(cell)
+
+
+def _picture(picture: Picture) -> str:
+    label = _text(picture.label)
+    if not picture.data:
+        return f"({label}: the picture is left out)"
+    kind = "png" if picture.data.startswith(b"\x89PNG") else "jpeg"
+    source = f"data:image/{kind};base64,{base64.b64encode(picture.data).decode('ascii')}"
+    return f'<img src="{source}" alt="{label}" title="{label}" style="max-width:100%">'
+
+
+def _bar(bar: Bar) -> str:
+    along = f"{100 * max(0.0, min(1.0, bar.value)):.1f}%"
+    style = (
+        "display:inline-block;min-width:120px;padding:0 4px;background:linear-gradient("
+        f"to right,{_BAR} {along},transparent {along})"
+    )
+    return f'<span style="{style}">{_text(bar.text)}</span>'
+
+
+def _tint(tint: Tint) -> str:
+    colour = _shade(tint.strength, _ORANGE if tint.strength >= 0 else _BLUE)
+    style = f"display:inline-block;min-width:100%;padding:0 4px;background:{colour}"
+    return f'<span style="{style}">{_text(tint.text)}</span>'
+
+
+def _shade(strength: float, colour: str) -> str:
+    # half opaque at most: text on it keeps its contrast in light and in dark
+    return f"rgba({colour},{0.5 * min(1.0, abs(strength)):.2f})"
 
 
 def _code(code: Code) -> str:
@@ -185,11 +233,15 @@ def _marked(marked: Marked) -> str:
     pieces, marks = [], count()
     for text, span in segments(marked):
         piece = _text(text, keep_newlines=True)
-        if span:
-            title = f' title="{_text(span.label)}"' if span.label else ""
-            piece = f'<span style="background:{_TINTS[next(marks) % 2]}"{title}>{piece}</span>'
-        pieces.append(piece)
+        pieces.append(_span(piece, span, next(marks)) if span else piece)
     return "".join(pieces)
+
+
+def _span(piece: str, span: Span, number: int) -> str:
+    tint = _TINTS[number % 2] if span.strength is None else _shade(span.strength, _ORANGE)
+    title = f' title="{_text(span.label)}"' if span.label else ""
+    name = f" <sub><strong>{_text(span.name)}</strong></sub>" if span.name else ""
+    return f'<span style="background:{tint}"{title}>{piece}{name}</span>'
 
 
 def _pre(content: str) -> str:

@@ -7,9 +7,24 @@ from dataclasses import dataclass, fields, replace
 from typing import assert_never
 
 from hf_magics.display.numbers import plural
-from hf_magics.display.parts import Cell, Code, Fold, Heat, Marked, Note, Page, Part, Table, Text
+from hf_magics.display.parts import (
+    Bar,
+    Cell,
+    Code,
+    Fold,
+    Heat,
+    Marked,
+    Note,
+    Page,
+    Part,
+    Picture,
+    Table,
+    Text,
+    Tint,
+)
 from hf_magics.display.scale import reduced
 
+_LONG_WORD = 64  # characters: a text without a space in so many is cut anywhere
 _FEWEST_ROWS, _FEWEST_CHARACTERS = 16, 512  # before cells, pictures and parts are cut as well
 
 
@@ -29,6 +44,8 @@ class Limits:
     fold_lines: int = 65_536
     picture_rows: int = 128
     picture_columns: int = 128
+    picture_bytes: int = 49_152
+    """Of one picture."""
 
 
 def within(
@@ -44,7 +61,7 @@ def within(
     return drawn
 
 
-def _part(part: Part, limits: Limits) -> Part:
+def _part(part: Part, limits: Limits) -> Part:  # noqa: PLR0911 - one arm a part
     match part:
         case Note() | Text():
             return replace(part, text=_cut(part.text, limits.characters))
@@ -54,6 +71,8 @@ def _part(part: Part, limits: Limits) -> Part:
             return _heat(part, limits)
         case Code():
             return _code(part, limits)
+        case Picture():
+            return _picture(part, limits)
         case Table():
             return _table(part, limits)
         case Fold():
@@ -135,15 +154,20 @@ def _cell(cell: Cell, limits: Limits) -> Cell:
             return _heat(cell, limits)
         case Code():
             return Code(_cut(cell.text, limits.cell_characters), cell.language)
+        case Picture():
+            return _picture(cell, limits)
+        case Bar() | Tint():
+            return replace(cell, text=_cut(cell.text, limits.cell_characters))
         case _:
             assert_never(cell)
 
 
 def _marked(marked: Marked, most: int) -> Marked:
+    end = _end(marked.text, most)
     shown = tuple(
-        replace(span, end=min(span.end, most), label=_cut(span.label, most))
+        replace(span, end=min(span.end, end), label=_cut(span.label, most))
         for span in marked.spans
-        if span.start < most
+        if span.start < end
     )
     return Marked(_cut(marked.text, most), shown)
 
@@ -151,6 +175,13 @@ def _marked(marked: Marked, most: int) -> Marked:
 def _heat(heat: Heat, limits: Limits) -> Heat:
     fewer = reduced(heat, limits.picture_rows, limits.picture_columns)
     return replace(fewer, label=_cut(fewer.label, limits.cell_characters))
+
+
+def _picture(picture: Picture, limits: Limits) -> Picture:
+    """A picture of no bytes is one that was left out: its label stays."""
+    label = _cut(picture.label, limits.cell_characters)
+    fits = len(picture.data) <= limits.picture_bytes
+    return Picture(picture.data if fits else b"", label)
 
 
 def _code(code: Code, limits: Limits) -> Code:
@@ -162,5 +193,14 @@ def _code(code: Code, limits: Limits) -> Code:
 
 
 def _cut(text: str, most: int) -> str:
-    left = len(text) - most
-    return f"{text[:most]}… {plural(left, 'more character')}" if left > 0 else text
+    end = _end(text, most)
+    left = len(text) - end
+    return f"{text[:end]}… {plural(left, 'more character')}" if left else text
+
+
+def _end(text: str, most: int) -> int:
+    """Where a text is cut: before a space that is near, so that no number is cut in two."""
+    if len(text) <= most:
+        return len(text)
+    space = max(text.rfind(one, max(1, most - _LONG_WORD), most + 1) for one in " \n\t")
+    return space if space > 0 else most

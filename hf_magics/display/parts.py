@@ -12,7 +12,7 @@ from typing import Literal
 Align = Literal["left", "right"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Note:
     """One sentence at the top of a page: something that the reader must not miss."""
 
@@ -20,23 +20,30 @@ class Note:
     level: Literal["info", "warning"] = "warning"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Text:
     """A paragraph."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Span:
-    """A stretch of a text, as character offsets ``[start, end)``; ``label`` names it."""
+    """A stretch of a text, as character offsets ``[start, end)``.
+
+    ``label`` is what it says where it is pointed at, and ``name`` what stands beside it.
+    ``strength`` from 0 to 1 is how strongly it is tinted; where it is None, neighbours are tinted
+    in turn.
+    """
 
     start: int
     end: int
     label: str = ""
+    name: str = ""
+    strength: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Marked:
     """A text with stretches that are tinted in turn; spans are in order and don't overlap."""
 
@@ -44,7 +51,7 @@ class Marked:
     spans: tuple[Span, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Heat:
     """A small picture of a matrix: a row of floats a line, NaN where there is no number.
 
@@ -58,7 +65,7 @@ class Heat:
     label: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Code:
     """Text to read or copy letter by letter; white space counts."""
 
@@ -66,11 +73,35 @@ class Code:
     language: str = ""
 
 
-Cell = str | Marked | Heat | Code
+@dataclass(frozen=True)
+class Picture:
+    """An image as the bytes of a PNG or JPEG file; ``label`` says in words what it shows."""
+
+    data: bytes
+    label: str
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A part of a whole, from 0 to 1, drawn beside the number that ``text`` gives."""
+
+    value: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Tint:
+    """A text on a tint: ``strength`` from -1 to 1, the sign in two colours, 0 is clear."""
+
+    text: str
+    strength: float
+
+
+Cell = str | Marked | Heat | Code | Picture | Bar | Tint
 """What stands in a table: numbers arrive as strings, already at their precision."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Column:
     """A column's heading; ``right`` for numbers; ``mono`` for tokens, paths and values."""
 
@@ -79,7 +110,7 @@ class Column:
     mono: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Table:
     """Rows under headings; the first column heads its row.
 
@@ -94,7 +125,7 @@ class Table:
     left_out: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Fold:
     """Details that are there for whoever opens them."""
 
@@ -102,10 +133,10 @@ class Fold:
     parts: tuple[Part, ...]
 
 
-Part = Note | Text | Marked | Heat | Code | Table | Fold
+Part = Note | Text | Marked | Heat | Code | Picture | Table | Fold
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Page:
     """What a result looks like: the notes, then the answer, then the details."""
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hf_magics.display.parts import Note, Page
 from hf_magics.optional import optional
+
+if TYPE_CHECKING:
+    from hf_magics.display.parts import Page
 
 
 class Shown:
@@ -41,8 +43,8 @@ class Shown:
         """
         return optional("pandas", extra="data").DataFrame(self.records())
 
-    # the renderers are imported with the first page: Pillow and tabulate take 100 ms, which
-    # loading the extension need not wait for
+    # the parts and the renderers are imported with the first page: Pillow, tabulate and a dozen
+    # dataclasses take 110 ms, which loading the extension need not wait for
     def _repr_html_(self) -> str:
         from hf_magics.display import html  # noqa: PLC0415
 
@@ -54,6 +56,8 @@ class Shown:
         return text.render(self._drawn(), width=shutil.get_terminal_size().columns)
 
     def _drawn(self) -> Page:
+        from hf_magics.display.parts import Note  # noqa: PLC0415
+
         page = self.page()
         return replace(page, notes=(*page.notes, *map(Note, self.hints)))
 

@@ -13,6 +13,7 @@ from hf_magics.display.columns import broadest, fitted, wrap
 from hf_magics.display.numbers import number
 from hf_magics.display.parts import (
     Align,
+    Bar,
     Cell,
     Code,
     Fold,
@@ -21,8 +22,11 @@ from hf_magics.display.parts import (
     Note,
     Page,
     Part,
+    Picture,
+    Span,
     Table,
     Text,
+    Tint,
 )
 from hf_magics.display.scale import diverges, ends, has_gaps, position, reduced
 from hf_magics.display.segments import segments
@@ -34,8 +38,10 @@ _GAP = "  "
 _LIMITS = limits.Limits(fold_rows=20, fold_lines=20, picture_rows=12, picture_columns=32)
 _WORDS = {"info": "Note:", "warning": "Warning:"}
 _SHADES = " ░▒▓█"
+_FAINT = 0.5
 _NO_NUMBER = "?"
 _MOST_FOLDED = 3  # a terminal can't fold: the details must not bury the answer
+_BAR = 10  # characters
 _CELL_SHADES = (2, 16)  # rows and columns
 # stands for a space that tabulate would strip: visible() leaves no such character in a text
 _KEPT_SPACE = "\ue000"
@@ -76,7 +82,7 @@ def _parts(parts: tuple[Part, ...], width: int) -> str:
     return "\n\n".join(drawn for part in parts if (drawn := _part(part, width)))
 
 
-def _part(part: Part, width: int) -> str:  # noqa: PLR0911 - one return a part
+def _part(part: Part, width: int) -> str:  # noqa: C901, PLR0911 - one arm a part
     match part:
         case Note():
             return _wrapped(f"{_WORDS[part.level]} {part.text}", width)
@@ -88,6 +94,8 @@ def _part(part: Part, width: int) -> str:  # noqa: PLR0911 - one return a part
             return _heat(part, width)
         case Code():
             return visible(part.text, keep_newlines=True)
+        case Picture():
+            return _wrapped(f"({part.label})", width)
         case Table():
             return _table(part, width)
         case Fold():
@@ -125,10 +133,14 @@ def _shade(heat: Heat, value: float) -> str:
 
 
 def _marked(marked: Marked) -> str:
-    return "".join(
-        f"[{visible(text, keep_newlines=True)}]" if span else visible(text, keep_newlines=True)
-        for text, span in segments(marked)
-    )
+    pieces = ((visible(text, keep_newlines=True), span) for text, span in segments(marked))
+    return "".join(_bracketed(text, span) if span else text for text, span in pieces)
+
+
+def _bracketed(text: str, span: Span) -> str:
+    if span.strength is not None and span.strength <= _FAINT and not span.name:
+        return text  # what would hardly be tinted
+    return f"[{text} {visible(span.name)}]" if span.name else f"[{text}]"
 
 
 def _table(table: Table, width: int) -> str:
@@ -178,7 +190,7 @@ def _columns(table: Table) -> list[_Column]:
     ]
 
 
-def _cell(cell: Cell) -> str:
+def _cell(cell: Cell) -> str:  # noqa: PLR0911 - one arm a cell
     match cell:
         case str():
             return visible(cell)
@@ -189,8 +201,19 @@ def _cell(cell: Cell) -> str:
             return _shades(reduced(cell, *_CELL_SHADES)) if cell.low < cell.high else ""
         case Code():
             return visible(cell.text, keep_newlines=True)
+        case Picture():
+            return f"({visible(cell.label)})"
+        case Bar():
+            return _bar(cell)
+        case Tint():
+            return visible(cell.text)
         case _:
             assert_never(cell)
+
+
+def _bar(bar: Bar) -> str:
+    full = round(max(0.0, min(1.0, bar.value)) * _BAR)
+    return f"{visible(bar.text)} {'█' * full}{'░' * (_BAR - full)}"
 
 
 def _room(columns: list[_Column], width: int) -> int:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
+_NONE: Mapping[str, str] = MappingProxyType({})
 _SHORT = 2  # letters that say too little of how a word goes on
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return ``"; did you mean 'bert'?"`` for a word like one that is known, else ``""``."""
+def nearest(word: str, known: Iterable[str], meant: Mapping[str, str] = _NONE) -> str:
+    """Return ``"; did you mean 'bert'?"`` for a word like one that is known, else ``""``.
+
+    ``meant`` says what words mean that are not like it: it goes before what looks alike.
+    """
     names = [name for name in known if not name.startswith("_")]
+    if meant.get(word.lower()) in names:
+        return f"; did you mean '{meant[word.lower()]}'?"
     folded = {name.lower(): name for name in names}
     begun = [name for name in folded if len(word) > _SHORT and name.startswith(word.lower())]
     found = difflib.get_close_matches(word.lower(), folded, n=1, cutoff=0.6) or begun

@@ -38,8 +38,8 @@ TAGS = {
 ATTRIBUTES = {"class", "title", "style", "scope", "src", "alt", "cellpadding"}
 STYLES = {
     *("background", "border", "border-collapse", "border-left", "cursor", "font-family"),
-    *("font-weight", "font-size", "margin", "opacity", "overflow-x", "padding", "text-align"),
-    *("vertical-align", "white-space"),
+    *("font-weight", "font-size", "margin", "opacity", "overflow-wrap", "overflow-x", "padding"),
+    *("text-align", "vertical-align", "white-space", "word-break"),
 }
 
 
@@ -139,6 +139,14 @@ def test_text_reads_back(content):
 def test_code_keeps_its_first_blank_line(read):
     """A line break at the start of code is doubled, for parsers drop the first."""
     assert read(html.render(Page("", (Code("\nx"),)))).texts("pre") == ["\n\nx"]
+
+
+def test_words_are_broken_at_spaces(read):
+    """In code and marked text a notebook's own style may not break a number in two."""
+    page = read(html.render(Page("", (Code("[101, 7592]"), Marked("a b", ())))))
+    styles = [e.attributes["style"] for e in page.elements if e.tag == "pre"]
+    assert len(styles) == 2
+    assert all("word-break:normal;overflow-wrap:break-word" in style for style in styles)
 
 
 def test_notes_come_first(every_part, read):
