@@ -86,7 +86,8 @@ class TokensSpec:
 class InferSpec:
     """Inputs to run through a model: ``texts``, ``ids``, or the tensors of ``variable``.
 
-    ``extra`` are keyword arguments of the model's ``forward``.
+    ``options`` are those of the task, such as ``labels``; ``extra`` are keyword arguments of the
+    model's ``forward``, or of ``generate`` where the task writes text.
     """
 
     name: str
@@ -94,6 +95,7 @@ class InferSpec:
     ids: TokenIds = ()
     task: str = ""
     max_length: int | None = None
+    options: Fields = ()
     extra: Fields = ()
     variable: str = ""
 
@@ -122,3 +124,50 @@ class DropSpec:
     """Models to let go."""
 
     names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class GenerateSpec:
+    """Prompts to write on from: ``texts``, ``ids``, or the tensors of ``variable``.
+
+    ``extra`` are fields of transformers' ``GenerationConfig``. Of a spec in the log,
+    ``max_new_tokens`` and ``seed`` are those that were used.
+    """
+
+    name: str
+    texts: tuple[str, ...] = ()
+    ids: TokenIds = ()
+    max_new_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    beams: int | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    sequences: int | None = None
+    extra: Fields = ()
+    variable: str = ""
+
+
+@dataclass(frozen=True)
+class ChatSpec:
+    """A turn of a conversation: ``text`` is what the user says, ``""`` to look at what was said.
+
+    ``new`` begins anew, ``undo`` takes the last turn back; ``extra`` are fields of transformers'
+    ``GenerationConfig``. Of a spec in the log, ``max_new_tokens`` and ``seed`` are those that were
+    used.
+    """
+
+    name: str
+    text: str = ""
+    system: str = ""
+    new: bool = False
+    undo: bool = False
+    show_prompt: bool = False
+    max_new_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    extra: Fields = ()

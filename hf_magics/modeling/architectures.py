@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Collection
 from typing import Any
 
 import torch
@@ -70,13 +72,9 @@ def tasks_of(config: Any) -> list[str]:
     return [task for task, autos in TASKS.items() if any(_mapped(auto, config) for auto in autos)]
 
 
-def auto_class_of_its_code(config: Any, *, task: str = "", head: str = "") -> str:
-    """Return the Auto class under which a checkpoint brings code of its own, ``""`` where none."""
-    brought = [name for name in getattr(config, "auto_map", None) or {} if "Model" in name]
-    wanted = [head] if head else list(TASKS.get(task, ()))
-    if wanted:
-        return next((name for name in wanted if name in brought), "")
-    return "AutoModel" if "AutoModel" in brought else next(iter(brought), "")
+def is_head_for(model: Any, task: str) -> bool:
+    """Say whether a model's class is one that transformers has for the task."""
+    return any(type(model) in _all_mapped(auto, model.config) for auto in TASKS.get(task, ()))
 
 
 def build_on_meta(chosen: Any, config: Any, dtype: torch.dtype) -> Any:
@@ -92,6 +90,40 @@ def build_on_meta(chosen: Any, config: Any, dtype: torch.dtype) -> Any:
         raise ConfigError(
             f"{chosen.__name__} can't be built with these fields: {_why(error)}"
         ) from error
+
+
+def labels_note(model: Any, names: Collection[str]) -> str:
+    """Return a note where labels were asked for and no weight of the model follows them.
+
+    Args:
+        model: The model as it was made.
+        names: The config fields that the user set.
+    """
+    asked = [name for name in _LABELS if name in names]
+    if not asked or _follows_labels(model):
+        return ""
+    task = next((task for task in tasks_of(model.config) if task.endswith("classification")), "")
+    hint = f": --task {task} adds the head" if task else ""
+    verb = "changes" if len(asked) == 1 else "change"
+    return f"{sentence_list(asked)} {verb} no weights of {type(model).__name__}{hint}"
+
+
+_LABELS = ("num_labels", "id2label", "label2id", "problem_type")
+
+
+def _follows_labels(model: Any) -> bool:
+    """Say whether another number of labels gives other shapes; where that can't be told, it may."""
+    config = copy.deepcopy(model.config)
+    config.num_labels = config.num_labels + 1
+    try:
+        other = build_on_meta(type(model), config, model.dtype)
+    except ConfigError:
+        return True
+    return _shapes(model) != _shapes(other)
+
+
+def _shapes(model: Any) -> dict[str, torch.Size]:
+    return {name: one.shape for name, one in model.named_parameters()}
 
 
 def _why(error: Exception) -> str:
@@ -176,15 +208,16 @@ def _base(config: Any, default: str) -> type[Any]:
 
 def _mapped(auto: str, config: Any) -> type[Any] | None:
     """Return the class that an Auto class has for this config, if any."""
+    return next(iter(_all_mapped(auto, config)), None)
+
+
+def _all_mapped(auto: str, config: Any) -> tuple[type[Any], ...]:
     auto_class = getattr(transformers, auto, None)  # an older transformers lacks the newest
     if auto_class is None:
-        return None
+        return ()
     mapping = auto_class._model_mapping  # noqa: SLF001 - there is no public way to ask
-    if type(config) not in mapping:
-        return None
-    found = mapping[type(config)]
-    chosen: type[Any] = found[0] if isinstance(found, tuple) else found
-    return chosen
+    found = mapping.get(type(config), ())
+    return found if isinstance(found, tuple) else (found,)
 
 
 def _model_classes(but: str) -> list[str]:

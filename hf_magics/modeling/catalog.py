@@ -14,6 +14,39 @@ _MAPPINGS = ("auto_mappings.py", "configuration_auto.py")
 _CONFIG_NAMES = re.compile(r'"([\w.-]+)"[,:] "(?!AutoConfig)\w+Config"')
 _MODULES = re.compile(r'"([\w.-]+)"[,:] "([a-z]\w*)"')
 _EXPORTED = re.compile(r"__all__ = \[(.*?)\]", re.DOTALL)
+_CLASSES = re.compile(r'"[a-z][\w.-]*", "(\w*[A-Z]\w*)"')
+
+LOAD_ARGUMENTS = (
+    *("cache_dir", "device_map", "disable_mmap", "experts_implementation", "force_download"),
+    *("fusion_config", "key_mapping", "max_memory", "offload_buffers", "offload_folder", "proxies"),
+    *("quantization_config", "subfolder", "token", "use_safetensors", "variant", "weights_only"),
+)
+"""What ``from_pretrained`` takes and no option of ours says."""
+
+MEANT = {
+    **dict.fromkeys(
+        ("layers", "n_layer", "n_layers", "num_layers", "num_layer", "depth"), "num_hidden_layers"
+    ),
+    **dict.fromkeys(
+        ("heads", "n_head", "n_heads", "num_heads", "attention_heads"), "num_attention_heads"
+    ),
+    **dict.fromkeys(
+        ("hidden", "hidden_dim", "dim", "d_model", "n_embd", "width", "embedding_dim"),
+        "hidden_size",
+    ),
+    **dict.fromkeys(
+        ("ffn_dim", "d_ff", "n_inner", "intermediate", "intermediate_dim", "mlp_dim"),
+        "intermediate_size",
+    ),
+    **dict.fromkeys(("kv_heads", "n_kv_heads", "num_kv_heads"), "num_key_value_heads"),
+    **dict.fromkeys(("vocab", "n_vocab", "vocabulary_size"), "vocab_size"),
+    **dict.fromkeys(
+        ("max_length", "max_len", "max_seq_len", "n_ctx", "n_positions", "context_length"),
+        "max_position_embeddings",
+    ),
+    **dict.fromkeys(("classes", "labels", "n_labels", "num_classes"), "num_labels"),
+}
+"""Names of other libraries for a config's fields, and transformers' standard ones."""
 
 
 @functools.cache
@@ -45,6 +78,13 @@ def classes(model_type: str) -> tuple[str, ...]:
     """Return the model classes of a type."""
     match = _EXPORTED.search(_source("modeling", model_type))
     return tuple(re.findall(r'"(\w+)"', match.group(1))) if match else ()
+
+
+@functools.cache
+def all_classes() -> tuple[str, ...]:
+    """Return the model classes of every type, as the Auto classes list them."""
+    found = _CLASSES.findall(_text(_package() / "models" / "auto" / "modeling_auto.py"))
+    return tuple(dict.fromkeys(found))
 
 
 def type_of(source: str) -> str:

@@ -132,6 +132,10 @@ class Checkpoint:
             return {}
         return content if isinstance(content, dict) else {}
 
+    def path(self, name: str) -> Path:
+        """Return where a file of the checkpoint lies on this disk, once it is there."""
+        return self._folder() / name
+
     def _paths(self) -> list[Path]:
         return sorted(path for path in self._folder().glob("*") if path.is_file())
 

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ from hf_magics.modeling.watching import watched
 from hf_magics.modeling.weights import weights_mark
 from hf_magics.settings import Settings
 from hf_magics.snippets import script
-from hf_magics.specs import NewSpec
+from hf_magics.specs import Fields, NewSpec
 
 
 def new(
@@ -52,46 +53,74 @@ def new(
         return ModelResult.of(session.use(there.name), already=True)
     name = session.choose_name(spec.name, spec.model_type, replace=spec.replace)
     notes: list[str] = []
-    device = placement.resolve_device(asked.device)
-    dtype = placement.resolve_dtype(asked.dtype) or torch.float32
-    with watched(f"making the config of a {spec.model_type}", notes=notes):
-        config, typed = make_config(spec.model_type, spec.fields)
-    chosen, _ = architectures.choose_class(config, task=spec.task, head=spec.head)
-    with watched(f"sizing a {chosen.__name__}", notes=notes):
-        on_meta = architectures.build_on_meta(chosen, config, dtype)
-    placement.check_fit(
-        placement.weight_bytes(on_meta), device, f"a {chosen.__name__} of these sizes"
-    )
-    given, note = _tokenizer(spec, tokenizer, config)
-    with watched(f"making a {chosen.__name__}", notes=notes), _seeded(spec.seed):
-        model = chosen._from_config(config, dtype=dtype)  # noqa: SLF001 - what Auto.from_config calls
-    model.eval()
-    placement.move(model, device)
-    loaded = LoadedModel(
-        name=name,
-        model=model,
-        tokenizer=given,
-        processor=None,
-        origin=Origin("config", spec.model_type),
-        spec=dataclasses.replace(
-            asked,
-            name=name,
-            head=chosen.__name__,
-            dtype=placement.dtype_name(dtype),
-            device=str(model.device),
-            fields=typed,
-        ),
-        asked=asked,
-        random=("whole model",),
-        weights_mark=weights_mark(model),
-        tokenizer_given=tokenizer is not None and not spec.tokenizer,
-    )
+    plan = _plan(asked, notes)
+    given, note = _tokenizer(spec, tokenizer, plan.config)
+    model = _build(plan, spec.seed, notes)
+    notes += [note, preprocessors.size_note(given, model)]
+    loaded = _entry(plan, model, given, asked=asked, name=name)
+    loaded.tokenizer_given = tokenizer is not None and not spec.tokenizer
     loaded.code = script(new_snippet(loaded))
     session.add(loaded)
     session.log.append(loaded.spec)
-    notes += [note, preprocessors.size_note(given, model)]
     return ModelResult.of(
         loaded, seconds=time.perf_counter() - started, notes=tuple(one for one in notes if one)
+    )
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A model that is known to fit together and into memory; ``fields`` as they were read."""
+
+    config: Any
+    fields: Fields
+    head: Any
+    dtype: torch.dtype
+    device: torch.device
+
+
+def _plan(spec: NewSpec, notes: list[str]) -> _Plan:
+    device = placement.resolve_device(spec.device)
+    dtype = placement.resolve_dtype(spec.dtype) or torch.float32
+    with watched(f"making the config of a {spec.model_type}", notes=notes):
+        config, typed = make_config(spec.model_type, spec.fields)
+    head, _ = architectures.choose_class(config, task=spec.task, head=spec.head)
+    with watched(f"sizing a {head.__name__}", notes=notes):
+        on_meta = architectures.build_on_meta(head, config, dtype)
+    placement.check_fit(
+        placement.weight_bytes(on_meta), device, f"a {head.__name__} of these sizes"
+    )
+    return _Plan(config, typed, head, dtype, device)
+
+
+def _build(plan: _Plan, seed: int | None, notes: list[str]) -> Any:
+    """Return the model itself, in eval mode and on its device."""
+    with watched(f"making a {plan.head.__name__}", notes=notes), _seeded(seed):
+        model = plan.head._from_config(plan.config, dtype=plan.dtype)  # noqa: SLF001 - as Auto does
+    model.eval()
+    placement.move(model, plan.device)
+    return model
+
+
+def _entry(plan: _Plan, model: Any, tokenizer: Any, *, asked: NewSpec, name: str) -> LoadedModel:
+    """Return what the session keeps of it: the spec says what was chosen."""
+    resolved = dataclasses.replace(
+        asked,
+        name=name,
+        head=plan.head.__name__,
+        dtype=placement.dtype_name(plan.dtype),
+        device=str(model.device),
+        fields=plan.fields,
+    )
+    return LoadedModel(
+        name=name,
+        model=model,
+        tokenizer=tokenizer,
+        processor=None,
+        origin=Origin("config", asked.model_type),
+        spec=resolved,
+        asked=asked,
+        random=("whole model",),
+        weights_mark=weights_mark(model),
     )
 
 
@@ -107,7 +136,7 @@ def make_config(model_type: str, given: Any) -> tuple[Any, Any]:
     typed = fields.resolve(default, dict(given))
     fields.check_sizes(default, typed)  # the config's own validation names no fields
     with fields.refusals_named():
-        return config_class(**fields.nested(default, typed)), typed
+        return config_class(**fields.nested(typed, default)), typed
 
 
 @contextlib.contextmanager

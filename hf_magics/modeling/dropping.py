@@ -13,7 +13,7 @@ import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 
 from hf_magics.display.numbers import size
-from hf_magics.display.parts import Column, Note, Page, Table, facts
+from hf_magics.display.parts import Column, Note, Page, Table, Text, facts
 from hf_magics.display.shown import Shown
 from hf_magics.display.words import sentence_list
 from hf_magics.modeling.placement import weight_bytes
@@ -43,15 +43,27 @@ def drop(spec: DropSpec, session: Session, notebook: Notebook | None = None) -> 
     for name in names:
         session.get(name)
     before = _memory()
+    outputs = _drop_outputs(names, session)
     dropped = [_Dropped(session.remove(name)) for name in names]
     for name in session:
         _leave_to(session[name].model, dropped)
     held = _also_loaded(session, dropped) or _release(dropped, notebook)
     after = _memory()
-    session.log.append(DropSpec(tuple(names)))
+    if names:
+        session.log.append(DropSpec(tuple(names)))
     rows = tuple((one.name, one.head, one.nbytes) for one in dropped)
     alive = tuple(one.name for one in dropped if one.is_alive())
-    return DropResult(rows, before, after, alive, held)
+    return DropResult(rows, before, after, alive, held, outputs)
+
+
+def _drop_outputs(names: list[str], session: Session) -> int:
+    """Let go of the outputs that these models made, all of them where no other model is left.
+
+    Returns the bytes that they had.
+    """
+    if set(names) == set(session):
+        return session.kept.clear()
+    return session.kept.drop({session[name].number for name in names})
 
 
 def _also_loaded(session: Session, dropped: list[_Dropped]) -> tuple[str, ...]:
@@ -71,11 +83,13 @@ class DropResult(Shown):
         after: tuple[int, int],
         alive: tuple[str, ...],
         held: tuple[str, ...],
+        outputs: int = 0,
     ) -> None:
         self._rows = rows
         self._before, self._after = before, after
         self.alive = alive
         self.held_by = held
+        self.outputs_bytes = outputs
         self.code = "".join(f"del model  # {name}\n" for name, _, _ in rows)
 
     @property
@@ -89,6 +103,8 @@ class DropResult(Shown):
 
     def page(self) -> Page:
         """What was dropped, and the memory before and after."""
+        if not self._rows:
+            return Page("nothing to drop", (Text("The session was empty already."),))
         notes = []
         if self.alive:
             names = sentence_list(self.alive)
@@ -103,6 +119,9 @@ class DropResult(Shown):
         memory = facts(
             {
                 "came back": size(max(0, self.freed_bytes)),
+                "outputs of shown results": f"{size(self.outputs_bytes)} let go"
+                if self.outputs_bytes
+                else "",
                 "process memory": f"{size(self._before[0])} → {size(self._after[0])}",
                 "GPU memory": f"{size(self._before[1])} → {size(self._after[1])}"
                 if self._before[1]

@@ -14,6 +14,8 @@ from huggingface_hub.errors import StrictDataclassError
 from hf_magics.display.words import nearest, one_line
 from hf_magics.errors import ConfigError
 from hf_magics.literals import literal
+from hf_magics.modeling.architectures import config_class
+from hf_magics.modeling.catalog import MEANT
 from hf_magics.specs import Fields
 
 _NOT_FOR_USERS = {"name_or_path", "torch_dtype", "transformers_version"}
@@ -28,17 +30,18 @@ def resolve(config: Any, fields: Mapping[str, Any]) -> Fields:
     Args:
         config: A config that has the fields: its class says what they take.
         fields: Names as a user writes them (``attribute_map`` names, dotted names of sub-configs)
-            and values, typed or as text: ``"true"``, ``"0.1"``, ``"null"``, ``"[1, 2]"``.
+            and values, typed or as text: ``"true"``, ``"0.1"``, ``"null"``, ``"[1, 2]"``. A
+            sub-config that is given as one object becomes the dotted fields that it holds.
 
     Raises:
         ConfigError: No such field (with the nearest name), or a value of the wrong type.
     """
     found: dict[str, Any] = {}
     for name, value in fields.items():
-        canonical, typed = _resolve_one(config, name, value)
-        if canonical in found:
-            raise ConfigError(f"{name} and {canonical} are one field: give one of them")
-        found[canonical] = typed
+        for canonical, typed in _resolve_one(config, name, value):
+            if canonical in found:
+                raise ConfigError(f"{name} and {canonical} are one field: give one of them")
+            found[canonical] = typed
     labels = found.get("id2label")
     if isinstance(labels, dict):  # JSON has no numbers for keys, and the two belong together
         found["id2label"] = _numbered(labels)
@@ -46,17 +49,23 @@ def resolve(config: Any, fields: Mapping[str, Any]) -> Fields:
     return tuple(found.items())
 
 
-def nested(config: Any, fields: Fields) -> dict[str, Any]:
-    """Return keyword arguments for the config's class: dotted names become dictionaries."""
+def nested(fields: Fields, config: Any = None) -> dict[str, Any]:
+    """Return keyword arguments for a config's class: dotted names become dictionaries.
+
+    Args:
+        fields: Names and values, as `resolve` returns them.
+        config: A config that has them. With it each dictionary names the type of its sub-config,
+            which a class that takes sub-configs of several types can't do without.
+    """
     arguments: dict[str, Any] = {}
     for name, value in fields:
         owner, dot, rest = name.partition(".")
         if not dot:
             arguments[name] = value
             continue
-        part = getattr(config, owner)
-        inner = arguments.setdefault(owner, {"model_type": part.model_type})
-        inner.update(nested(part, ((rest, value),)))
+        part = getattr(config, owner, None)
+        kind = {} if part is None else {"model_type": part.model_type}
+        arguments.setdefault(owner, kind).update(nested(((rest, value),), part))
     return arguments
 
 
@@ -64,13 +73,16 @@ def assign(config: Any, fields: Fields) -> None:
     """Set the fields on a config that a checkpoint came with.
 
     Raises:
-        ConfigError: The config's own validation refuses the value.
+        ConfigError: The config's own validation refuses the value, or a sub-config would change
+            its type.
     """
     for name, value in fields:
         *path, last = name.split(".")
         owner = config
         for step in path:
             owner = getattr(owner, step)
+        if last in type(owner).sub_configs and isinstance(value, dict):
+            raise ConfigError(f"{name} of a checkpoint can't become one of another type")
         with refusals_named():
             setattr(owner, last, value)
 
@@ -130,7 +142,7 @@ def takes(config: Any, name: str) -> str:
     return {"num_labels": "int", "output_attentions": "bool"}.get(name, "")
 
 
-def _resolve_one(config: Any, name: str, value: Any) -> tuple[str, Any]:
+def _resolve_one(config: Any, name: str, value: Any) -> Fields:
     owner, dot, rest = name.partition(".")
     if dot:
         part = getattr(config, owner, None)
@@ -138,16 +150,39 @@ def _resolve_one(config: Any, name: str, value: Any) -> tuple[str, Any]:
             raise ConfigError(
                 f"{config.model_type} has no sub-config '{owner}'" + _parts_of(config)
             )
-        inner, typed = _resolve_one(part, rest, value)
-        return f"{owner}.{inner}", typed
+        return _under(owner, _resolve_one(part, rest, value))
     known = known_fields(config)
     if name not in known:
         raise ConfigError(
-            f"{type(config).__name__} has no field '{name}'{nearest(name, known)}"
+            f"{type(config).__name__} has no field '{name}'{nearest(name, known, MEANT)}"
             f" (%hf_config {config.model_type} --all lists them)"
         )
     canonical = type(config).attribute_map.get(name, name)
-    return canonical, _typed(config, name, value)
+    typed = _typed(config, name, value)
+    if canonical in type(config).sub_configs and isinstance(typed, dict):
+        return _resolve_part(config, canonical, typed)
+    return ((canonical, typed),)
+
+
+def _resolve_part(config: Any, name: str, given: dict[str, Any]) -> Fields:
+    """Return the fields of a sub-config that came as one object.
+
+    One of another type than the config has stays an object: its fields are those of that type.
+    """
+    part = getattr(config, name, None)
+    own = getattr(part, "model_type", "")
+    kind = given.get("model_type", own)
+    inner = {key: value for key, value in given.items() if key != "model_type"}
+    if part is not None and kind == own:
+        return _under(name, resolve(part, inner))
+    if kind:
+        with refusals_named():
+            inner = nested(resolve(config_class(str(kind))(), inner)) | {"model_type": kind}
+    return ((name, inner),)
+
+
+def _under(owner: str, fields: Fields) -> Fields:
+    return tuple((f"{owner}.{name}", value) for name, value in fields)
 
 
 def _parts_of(config: Any) -> str:

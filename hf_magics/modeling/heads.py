@@ -22,6 +22,7 @@ TASKS: dict[str, tuple[str, ...]] = {
     "multiple-choice": ("AutoModelForMultipleChoice",),
     "next-sentence-prediction": ("AutoModelForNextSentencePrediction",),
     "text-encoding": ("AutoModelForTextEncoding",),
+    "embed": ("AutoModel", "AutoModelForTextEncoding"),
     "table-question-answering": ("AutoModelForTableQuestionAnswering",),
     "document-question-answering": ("AutoModelForDocumentQuestionAnswering",),
     "visual-question-answering": ("AutoModelForVisualQuestionAnswering",),
@@ -65,6 +66,57 @@ TASKS: dict[str, tuple[str, ...]] = {
     "backbone": ("AutoBackbone",),
 }
 """Task → Auto classes: pipeline's names for tasks, and the Auto classes' own words for the rest."""
+
+ALIASES = {
+    "sentiment-analysis": "text-classification",
+    "ner": "token-classification",
+    "masked-lm": "fill-mask",
+    "mask": "fill-mask",
+    "qa": "question-answering",
+    "zero-shot": "zero-shot-classification",
+    "embedding": "embed",
+    "embeddings": "embed",
+    "sentence-similarity": "embed",
+    "translate": "translation",
+    "summarize": "summarization",
+    "summarise": "summarization",
+    "next-sentence": "next-sentence-prediction",
+    "feature-extraction": "features",
+    "generate": "text-generation",
+    "asr": "automatic-speech-recognition",
+}
+"""Other words for the tasks that an inference answers."""
+
+ANSWERED = (
+    "features",
+    "embed",
+    "text-classification",
+    "token-classification",
+    "text-generation",
+    "fill-mask",
+    "question-answering",
+    "multiple-choice",
+    "next-sentence-prediction",
+    "text2text-generation",
+    "translation",
+    "summarization",
+    "zero-shot-classification",
+    "image-classification",
+    "zero-shot-image-classification",
+    "video-classification",
+    "audio-classification",
+    "object-detection",
+    "zero-shot-object-detection",
+    "image-segmentation",
+    "mask-generation",
+    "depth-estimation",
+    "keypoint-matching",
+    "automatic-speech-recognition",
+    "image-text-to-text",
+    "document-question-answering",
+    "table-question-answering",
+)
+"""The tasks that an inference answers: the names in `inference.tasks`."""
 
 AUTO_CLASSES = tuple(dict.fromkeys(name for names in TASKS.values() for name in names))
 """Every Auto class that a task names, each once."""

@@ -13,6 +13,7 @@ from hf_magics.modeling import placement, preprocessors
 from hf_magics.modeling.again import find_same
 from hf_magics.modeling.reading import Read, Reader
 from hf_magics.modeling.results import ModelResult
+from hf_magics.modeling.sentence import read_sentence
 from hf_magics.modeling.snippets import load_snippet
 from hf_magics.modeling.store import LoadedModel, Origin, Session
 from hf_magics.modeling.weights import weights_mark
@@ -46,6 +47,7 @@ def load(
         return ModelResult.of(there, seconds=time.perf_counter() - started, already=True)
     name = session.choose_name(spec.name, _last_part(spec.source), replace=spec.replace)
     read = Reader(spec, tokenizer).read()
+    sentence, note = read_sentence(read.checkpoint)
     loaded = LoadedModel(
         name=name,
         model=read.model,
@@ -57,6 +59,7 @@ def load(
         random=read.report.random_modules,
         weights_mark=weights_mark(read.model),
         tokenizer_given=tokenizer is not None and not spec.tokenizer,
+        sentence=sentence,
     )
     loaded.code = script(load_snippet(loaded))
     session.add(loaded)
@@ -65,7 +68,7 @@ def load(
         loaded,
         seconds=time.perf_counter() - started,
         report=read.report,
-        notes=read.notes,
+        notes=(*read.notes, *filter(None, [note])),
     )
 
 

@@ -18,9 +18,9 @@ from transformers.models.auto.tokenization_auto import (
     tokenizer_class_from_name,
 )
 
-from hf_magics.display.words import one_line
+from hf_magics.display.words import one_line, sentence_list
 from hf_magics.errors import HFMagicsError, TokenizerError
-from hf_magics.modeling import checkpoints
+from hf_magics.modeling import checkpoints, own_code
 from hf_magics.modeling.checkpoints import Checkpoint
 from hf_magics.modeling.weights import embedding_rows
 
@@ -52,7 +52,9 @@ def load_tokenizer(checkpoint: Checkpoint, *, trust_remote_code: bool = False) -
         )
     except Exception as error:
         if isinstance(error, ImportError):
-            return None, f"the tokenizer was not loaded: {one_line(error)}"
+            return None, f"the tokenizer was not loaded: {why(error)}"
+        if "trust_remote_code" in str(error) and not trust_remote_code:
+            raise TokenizerError(own_code.refusal(checkpoint.location)) from error
         raise TokenizerError(
             f"the tokenizer of '{checkpoint.location}' can't be loaded: {one_line(error)}; "
             "--tokenizer SOURCE takes another"
@@ -104,7 +106,7 @@ def load_processor(
             checkpoint.location, trust_remote_code=trust_remote_code, **checkpoint.arguments()
         ), ""
     except (ImportError, ValueError, OSError, KeyError) as error:
-        return None, f"the {auto.__name__.removeprefix('Auto')} was not loaded: {one_line(error)}"
+        return None, f"the {auto.__name__.removeprefix('Auto')} was not loaded: {why(error)}"
 
 
 def size_note(tokenizer: Any, model: Any) -> str:
@@ -122,6 +124,34 @@ _NO_VOCABULARY = (
     "there is no vocabulary among its files, so it has no tokenizer: "
     "--tokenizer SOURCE gives it one"
 )
+
+
+_NEEDED = re.compile(r"(?:the )?(?:🤗 )?([\w -]+?)(?: library| >=|,|\.| and )")
+_LACKING = re.compile(r"Missing optional dependencies: ([\w, -]+)")
+_INSTALL = re.compile(r"pip\s+install\s+(?:-U )?([\w.\[\]-]+)")
+_OTHER_NAMES = {"PIL": "pillow", "PyTorch": "torch", "faiss": "faiss-cpu"}
+
+
+def why(error: Exception) -> str:
+    """Return why something was not loaded; of packages that lack, how to install them.
+
+    Transformers' own words for that are a paragraph a package.
+    """
+    text = one_line(error)
+    listed = _LACKING.search(text)
+    needed = {name: name.lower() for name in listed[1].split(", ")} if listed else {}
+    for paragraph in text.split(" requires ")[1:] if isinstance(error, ImportError) else ():
+        if name := _NEEDED.match(paragraph):
+            needed[name[1]] = _to_install(paragraph, name[1])
+    if not needed:
+        return text
+    commands = " ".join(dict.fromkeys(needed.values()))
+    return f"it needs {sentence_list(needed)}: pip install {commands}"
+
+
+def _to_install(paragraph: str, name: str) -> str:
+    said = _INSTALL.search(paragraph)
+    return said[1] if said else _OTHER_NAMES.get(name, name.lower())
 
 
 def _invented(tokenizer: Any, checkpoint: Checkpoint) -> bool:
@@ -169,11 +199,14 @@ def _auto_processor(checkpoint: Checkpoint, model_type: str) -> Any:
     """Return the Auto class that reads the files which are there, None where there are none."""
     settings = checkpoint.read_json("preprocessor_config.json")
     if checkpoint.has("processor_config.json") or (
-        settings and model_type in processing_auto.PROCESSOR_MAPPING_NAMES
+        settings
+        and model_type in processing_auto.PROCESSOR_MAPPING_NAMES
+        and checkpoint.has("tokenizer_config.json", *_TOKENIZER_FILES)  # a processor holds one
     ):
         return transformers.AutoProcessor
     if not settings:
         return None
-    if "feature_extractor_type" in settings and "image_processor_type" not in settings:
+    hears = "feature_extractor_type" in settings or "sampling_rate" in settings
+    if hears and "image_processor_type" not in settings:
         return transformers.AutoFeatureExtractor
     return transformers.AutoImageProcessor

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import pickle
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,18 +11,19 @@ import transformers
 from transformers import AutoConfig
 
 from hf_magics.display.progress import progress
-from hf_magics.display.words import nearest, one_line
-from hf_magics.errors import ConfigError, HFMagicsError, HubError, OptionError, SourceError
+from hf_magics.errors import HFMagicsError, OptionError
 from hf_magics.modeling import (
     architectures,
     checkpoints,
     fields,
     hub,
     hub_cache,
+    own_code,
     placement,
     preprocessors,
 )
 from hf_magics.modeling.checkpoints import Checkpoint
+from hf_magics.modeling.refusals import config_error, weights_error
 from hf_magics.modeling.report import Report
 from hf_magics.modeling.watching import Bar, watched
 from hf_magics.optional import optional
@@ -62,10 +62,29 @@ class Reader:
             return self._read()
 
     def _read(self) -> Read:
+        _refuse_reserved(self.spec.extra)
+        device = placement.resolve_device(self.spec.device)
+        dtype = placement.resolve_dtype(self.spec.dtype)
+        found = self._find()
+        config, typed = self._config(found)
+        chosen = self._class(config, found)
+        if typed and not _is_auto(chosen) and not found.gguf:
+            with self._watched("sizing it"):
+                architectures.build_on_meta(chosen, config, dtype or torch.float32)
+        tokenizer = self._tokenizer(found, config)
+        processor = self._processor(found, config)
+        model, report = self._model(found, config, chosen, dtype)
+        if found.kind == "hub" and not found.offline:
+            hub_cache.remember(found.location, self.spec.revision, found.commit)
+        if "device_map" not in dict(self.spec.extra):
+            placement.move(model, device)
+        self.notes += self._hindsight(found, model, tokenizer, processor, typed)
+        notes = tuple(note for note in self.notes if note)
+        auto = chosen.__name__ if _is_auto(chosen) else ""
+        return Read(found, model, tokenizer, processor, report, notes, typed, auto)
+
+    def _find(self) -> Checkpoint:
         spec = self.spec
-        _refuse_reserved(spec.extra)
-        device = placement.resolve_device(spec.device)
-        dtype = placement.resolve_dtype(spec.dtype)
         with self._watched(f"looking for {spec.source}"):
             found = checkpoints.find(
                 spec.source,
@@ -75,44 +94,50 @@ class Reader:
                 offline=spec.offline,
             )
         self.notes += found.notes
-        config = self._config(found)
-        typed = fields.resolve(config, dict(spec.fields))
+        return found
+
+    def _config(self, found: Checkpoint) -> tuple[Any, Fields]:
+        """Return the config with the user's fields set, and those fields as they were read."""
+        with self._watched("reading the config"):
+            config = read_config(found, trust_remote_code=self.spec.trust_remote_code)
+        typed = fields.resolve(config, dict(self.spec.fields))
         fields.check_sizes(config, typed, loaded=True)
         fields.assign(config, typed)
-        chosen, note = self._class(config, found)
-        if typed and not _is_auto(chosen) and not found.gguf:
-            with self._watched("sizing it"):
-                architectures.build_on_meta(chosen, config, dtype or torch.float32)
-        self.notes.append(note)
-        tokenizer = self._tokenizer(found, config)
-        processor, note = preprocessors.load_processor(
-            found, config.model_type, trust_remote_code=spec.trust_remote_code
-        )
-        self.notes.append(note)
-        model, report = self._model(found, config, chosen, dtype)
-        if found.kind == "hub" and not found.offline:
-            hub_cache.remember(found.location, spec.revision, found.commit)
-        if "device_map" not in dict(spec.extra):
-            placement.move(model, device)
-        self.notes += [placement.slow_dtype_note(model), preprocessors.size_note(tokenizer, model)]
-        notes = tuple(note for note in self.notes if note)
-        auto = chosen.__name__ if _is_auto(chosen) else ""
-        return Read(found, model, tokenizer, processor, report, notes, typed, auto)
+        return config, typed
 
-    def _config(self, found: Checkpoint) -> Any:
-        with self._watched("reading the config"):
-            return read_config(found, trust_remote_code=self.spec.trust_remote_code)
-
-    def _class(self, config: Any, found: Checkpoint) -> tuple[Any, str]:
+    def _class(self, config: Any, found: Checkpoint) -> Any:
         spec = self.spec
-        auto = architectures.auto_class_of_its_code(config, task=spec.task, head=spec.head)
-        if spec.trust_remote_code and auto:
-            where = config.auto_map[auto]
-            note = f"the class comes with the checkpoint ({where}): its code was run"
-            return getattr(transformers, auto), note
+        if spec.trust_remote_code:
+            auto = own_code.auto_class(config, task=spec.task, head=spec.head)
+            if auto:
+                return getattr(transformers, auto)
         # a GGUF file does not say what it was saved from; it is made for generation
         default = "AutoModelForCausalLM" if found.gguf else "AutoModel"
-        return architectures.choose_class(config, task=spec.task, head=spec.head, default=default)
+        chosen, note = architectures.choose_class(
+            config, task=spec.task, head=spec.head, default=default
+        )
+        self.notes.append(note)
+        return chosen
+
+    def _processor(self, found: Checkpoint, config: Any) -> Any:
+        processor, note = preprocessors.load_processor(
+            found, config.model_type, trust_remote_code=self.spec.trust_remote_code
+        )
+        self.notes.append(note)
+        return processor
+
+    def _hindsight(
+        self, found: Checkpoint, model: Any, tokenizer: Any, processor: Any, typed: Fields
+    ) -> list[str]:
+        """Return what there is to say of the objects now that they are there."""
+        own = tokenizer if self.given_tokenizer is None and not self.spec.tokenizer else None
+        made = (model.config, model, own, processor)
+        return [
+            own_code.note(found, made, trusted=self.spec.trust_remote_code),
+            architectures.labels_note(model, [name for name, _ in typed]),
+            placement.slow_dtype_note(model),
+            preprocessors.size_note(tokenizer, model),
+        ]
 
     def _tokenizer(self, found: Checkpoint, config: Any) -> Any:
         spec = self.spec
@@ -156,7 +181,7 @@ class Reader:
         except HFMagicsError:
             raise
         except Exception as error:
-            raise _weights_error(found, error, config) from error
+            raise weights_error(found, error, config) from error
         return model, Report.of(model, info)
 
     def _watched(self, label: str) -> Any:
@@ -207,73 +232,4 @@ def read_config(found: Checkpoint, *, trust_remote_code: bool = False) -> Any:
             found.location, trust_remote_code=trust_remote_code, **found.arguments()
         )
     except Exception as error:
-        raise _config_error(found, error, trusted=trust_remote_code) from error
-
-
-def _hub_error(found: Checkpoint, error: Exception) -> HubError | None:
-    if found.kind != "hub":
-        return None
-    return hub.download_error(error, found.location, found.commit)
-
-
-def _not_cached(found: Checkpoint) -> HubError | None:
-    if not found.offline or found.is_cached():
-        return None
-    return HubError(
-        f"the weights of '{found.location}' at the commit {found.commit[:12]} are not in the "
-        "cache: load it once with the hub in reach"
-    )
-
-
-def _config_error(found: Checkpoint, error: Exception, *, trusted: bool) -> HFMagicsError:
-    text = one_line(error)
-    if (problem := _hub_error(found, error)) is not None:
-        return problem
-    if "trust_remote_code" in text and not trusted:
-        return SourceError(
-            f"'{found.location}' comes with code of its own, which is not run unasked: read it, "
-            "then --trust-remote-code"
-        )
-    named = found.read_json("config.json").get("model_type")
-    if named and not architectures.is_model_type(str(named)):
-        known = nearest(str(named), architectures.model_types())
-        return SourceError(
-            f"'{found.location}' is of the type '{named}', which transformers "
-            f"{transformers.__version__} does not have{known}"
-        )
-    return SourceError(f"the config of '{found.path_or_id}' can't be read: {text}")
-
-
-def _weights_error(found: Checkpoint, error: Exception, config: Any) -> HFMagicsError:
-    text = one_line(error)
-    if (problem := _not_cached(found) or _hub_error(found, error)) is not None:
-        return problem
-    if isinstance(error, ImportError):
-        return SourceError(f"'{found.location}' needs a package that is not here: {text}")
-    if isinstance(error, TypeError) and "unexpected keyword" in text:
-        return ConfigError(_unexpected(text, config))
-    if "attn_implementation" in text:
-        return OptionError(
-            f"{text.partition('. ')[0]}: --attn takes eager, sdpa, flash_attention_2, …"
-        )
-    return _damage(found, error)
-
-
-def _damage(found: Checkpoint, error: Exception) -> SourceError:
-    """Say what is wrong with the files of the weights."""
-    text = one_line(error)
-    if pointers := found.pointers():
-        return SourceError(
-            f"{pointers[0]} of '{found.path_or_id}' is a pointer and not the weights: "
-            "git lfs pull, in that folder, downloads them"
-        )
-    if isinstance(error, pickle.UnpicklingError):
-        text = "its weights are damaged, or hold more than tensors"
-    return SourceError(f"'{found.path_or_id}' can't be loaded: {text}")
-
-
-def _unexpected(text: str, config: Any) -> str:
-    name = text.rpartition("argument ")[2].strip("'")
-    if name in fields.known_fields(config):
-        return f"{name} is a field of the config: write {name}=VALUE without --set"
-    return f"from_pretrained does not take what --set gave: {text}"
+        raise config_error(found, error, trusted=trust_remote_code) from error

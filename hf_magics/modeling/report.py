@@ -7,6 +7,8 @@ from typing import Any
 
 from hf_magics.display.parts import Column, Note, Table
 from hf_magics.display.words import sentence_list
+from hf_magics.modeling.store import LoadedModel
+from hf_magics.modeling.weights import changed_since
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Report:
             missing,
             tuple(sorted(info.get("unexpected_keys", ()))),
             mismatched,
-            tuple(dict.fromkeys(_module(name, model.base_model_prefix) for name in sorted(random))),
+            _random_parts(model, sorted(random)),
         )
 
     def verdict(self) -> Note:
@@ -59,21 +61,67 @@ class Report:
         return Table(columns, tuple(rows), caption="Loading report")
 
 
+def random_now(loaded: LoadedModel) -> tuple[str, ...]:
+    """Return the modules that came with random weights and were not trained since."""
+    if not loaded.random:
+        return ()
+    trained = changed_since(loaded.model, loaded.weights_mark, loaded.random)
+    return tuple(module for module in loaded.random if module not in trained)
+
+
 def random_verdict(modules: tuple[str, ...]) -> str:
     """Say what it means that these modules have random weights."""
-    names = sentence_list(modules, most=4)
-    if len(modules) == 1:
-        return f"the {names} is random: its answers mean nothing until it is trained"
-    return f"{names} are random: what they give means nothing until they are trained"
+    names = sentence_list(modules, most=_MOST_NAMED)
+    if len(modules) > 1:
+        return f"{names} are random: what they give means nothing until they are trained"
+    if _is_plural(names):
+        return f"the {names} are random: what they give means nothing until they are trained"
+    return f"the {names} is random: its answers mean nothing until it is trained"
 
 
-def _module(weight: str, prefix: str) -> str:
-    """Name the module that a weight makes random: ``classifier``, ``pooler``, ``layer.3``.
+_MOST_NAMED = 4
+_NOT_PLURAL = {"cls", "bias"}
 
-    The path without the base model's prefix, up to its first number or, where there is none, its
-    first name.
+
+def _is_plural(name: str) -> bool:
+    last = name.rpartition(".")[2].rpartition("_")[2]
+    return last.endswith("s") and not last.endswith("ss") and last not in _NOT_PLURAL
+
+
+def _random_parts(model: Any, weights: list[str]) -> tuple[str, ...]:
+    """Name what is random in a model: ``classifier``, ``encoder.layer.1``, ``whole model``.
+
+    Each is the largest module without any other weight, without the base model's prefix. Where
+    those are many, the modules up to their first number stand for them.
     """
-    parts = weight.removeprefix(f"{prefix}.").split(".")[:-1] or [weight]
+    first = {id(tensor): name for name, tensor in model.named_parameters()}
+    tied = {
+        name: first[id(tensor)] for name, tensor in model.named_parameters(remove_duplicate=False)
+    }
+    random = {tied.get(name, name) for name in weights}
+    known = set(first.values()) - random
+    if random and not known:
+        return ("whole model",)
+    prefix = f"{model.base_model_prefix}."
+    parts = dict.fromkeys(_largest(name, known).removeprefix(prefix) for name in sorted(random))
+    if len(parts) > _MOST_NAMED:
+        parts = dict.fromkeys(_block(name.removeprefix(prefix)) for name in sorted(random))
+    return tuple(parts)
+
+
+def _largest(weight: str, known: set[str]) -> str:
+    """Return the largest module around a random weight that holds no weight which is known."""
+    steps = weight.split(".")
+    for length in range(1, len(steps)):
+        module = ".".join(steps[:length])
+        if not any(name.startswith(f"{module}.") for name in known):
+            return module
+    return weight
+
+
+def _block(weight: str) -> str:
+    """Return the path up to its first number or, where there is none, its first name."""
+    parts = weight.split(".")[:-1] or [weight]
     number = next((place for place, part in enumerate(parts) if part.isdigit()), None)
     return ".".join(parts[: number + 1]) if number is not None else parts[0]
 

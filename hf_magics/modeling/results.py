@@ -10,9 +10,10 @@ from hf_magics.display.numbers import count, seconds, short_count, size
 from hf_magics.display.parts import Note, Page, Part, facts
 from hf_magics.display.shown import Shown
 from hf_magics.modeling import store
+from hf_magics.modeling.architectures import is_head_for
 from hf_magics.modeling.limits import limit_words
 from hf_magics.modeling.placement import dtype_name, weight_bytes
-from hf_magics.modeling.report import Report, random_verdict
+from hf_magics.modeling.report import Report, random_now, random_verdict
 from hf_magics.modeling.store import LoadedModel
 from hf_magics.modeling.weights import parameter_count
 
@@ -36,6 +37,7 @@ class ModelFacts:
     commit: str
     random: tuple[str, ...]
     training: bool
+    sentence: str = ""
 
     @classmethod
     def of(cls, loaded: LoadedModel) -> ModelFacts:
@@ -55,8 +57,9 @@ class ModelFacts:
             kind=origin.kind,
             source=origin.where,
             commit=origin.commit,
-            random=loaded.random,
+            random=random_now(loaded),
             training=bool(model.training),
+            sentence=_embeds(loaded),
         )
 
 
@@ -109,8 +112,8 @@ class ModelResult(Shown):
             already: Whether it was there before the line was run.
         """
         said = [report.verdict()] if report else []
-        if not report and loaded.random:
-            said = [Note(random_verdict(loaded.random))]
+        if not report and (random := random_now(loaded)):
+            said = [Note(random_verdict(random))]
         if already:
             said.insert(
                 0, Note("this is the model that is already loaded: nothing has changed", "info")
@@ -169,6 +172,7 @@ class ModelResult(Shown):
                 "device": one.device,
                 "attention": one.attention,
                 "tokenizer": one.tokenizer or "none",
+                "sentence": one.sentence,
                 "processor": one.processor,
                 "from": _ORIGINS[one.kind] + one.source,
                 "revision": one.commit,
@@ -187,6 +191,13 @@ _TRAINING = (
     "the model is in train mode: dropout makes its outputs random; "
     ".model.eval() puts it in eval mode"
 )
+
+
+def _embeds(loaded: LoadedModel) -> str:
+    """Return how the model makes a vector of a text; a head of another task makes none."""
+    if loaded.sentence is None or not is_head_for(loaded.model, "embed"):
+        return ""
+    return loaded.sentence.words()
 
 
 def _tokenizer_words(loaded: LoadedModel) -> str:

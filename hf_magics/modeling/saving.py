@@ -21,7 +21,7 @@ from transformers.modeling_utils import remove_tied_weights_from_state_dict
 from hf_magics.display.numbers import plural, size
 from hf_magics.display.parts import Column, Note, Page, Table, facts
 from hf_magics.display.shown import Shown
-from hf_magics.display.words import one_line
+from hf_magics.display.words import one_line, sentence_list
 from hf_magics.errors import SaveError
 from hf_magics.modeling import folders
 from hf_magics.modeling.placement import weight_bytes
@@ -111,10 +111,15 @@ def compare(model: Any, folder: Path) -> int:
 
 @dataclass(frozen=True)
 class Written:
-    """The new files with their bytes, those that were left, and how many tensors are equal."""
+    """The new files with their bytes, and how many tensors are equal.
+
+    ``kept`` and ``removed`` are the other files of the folder: those that were left, and those of
+    the old checkpoint that are gone.
+    """
 
     files: tuple[tuple[str, int], ...]
     kept: tuple[str, ...]
+    removed: tuple[str, ...]
     equal: int
 
 
@@ -126,6 +131,7 @@ class SaveResult(Shown):
         self.path = spec.path
         self.files = dict(written.files)
         self.kept = written.kept
+        self.removed = written.removed
         self._equal = written.equal
         self._notes = notes
         self.code = code
@@ -144,6 +150,7 @@ class SaveResult(Shown):
                 "size": f"{size(sum(self.files.values()))} in {plural(len(rows), 'file')}",
                 "checked": f"all {plural(self._equal, 'tensor')} on disk equal the weights in "
                 "memory",
+                "removed": sentence_list(self.removed) if self.removed else "",
                 "left as it was": ", ".join(self.kept),
             }
         )
@@ -160,11 +167,13 @@ def _replace(loaded: LoadedModel, target: Path, max_shard_size: str) -> Written:
         equal = compare(loaded.model, staging)
         files = tuple(sorted((one.name, one.stat().st_size) for one in staging.iterdir()))
         folders.carry_over(target, staging, leave=_is_checkpoint_file)
-        kept = tuple(sorted({one.name for one in staging.iterdir()} - dict(files).keys()))
+        now = {one.name for one in staging.iterdir()}
+        before = {one.name for one in target.iterdir()} if target.is_dir() else set()
         folders.swap_in(staging, target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    return Written(files, kept, equal)
+    kept = tuple(sorted(now - dict(files).keys()))
+    return Written(files, kept, tuple(sorted(before - now)), equal)
 
 
 def _check_target(target: Path, *, overwrite: bool) -> None:

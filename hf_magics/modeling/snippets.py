@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from hf_magics.modeling.fields import nested
 from hf_magics.modeling.store import LoadedModel
 from hf_magics.snippets import Name, Snippet, call
-from hf_magics.specs import Fields, LoadSpec, NewSpec, SaveSpec
+from hf_magics.specs import LoadSpec, NewSpec, SaveSpec
 
 
 def model_snippet(loaded: LoadedModel) -> Snippet:
@@ -23,32 +24,37 @@ def load_snippet(loaded: LoadedModel) -> Snippet:
     if loaded.origin.kind == "notebook":
         made = [f"model = {spec.variable}  # a model made in the notebook", "model.eval()"]
         return _with_companions(loaded, ["import torch"], made, {})
-    where = {"revision": spec.revision, "gguf_file": spec.gguf}
-    hub = {name: value for name, value in where.items() if value}
-    extra = dict(spec.extra)
-    if "subfolder" in extra:
-        hub["subfolder"] = extra["subfolder"]
-    plain = {name: value for name, value in spec.fields if "." not in name}
-    nested = {name: value for name, value in spec.fields if "." in name}
-    arguments: dict[str, Any] = {**hub, **extra, **plain, "dtype": Name(f"torch.{spec.dtype}")}
-    if plain or nested:
+    hub = _hub_arguments(spec)
+    on_config = dict(spec.fields) if any("." in name for name, _ in spec.fields) else {}
+    imports = ["import torch", f"from transformers import {spec.head}"]
+    arguments, lines = _load_arguments(spec, hub), []
+    if on_config:  # what is given beside a config would go to the model's own class
+        imports.append("from transformers import AutoConfig")
+        lines.append(f"config = {call('AutoConfig.from_pretrained', spec.source, **hub)}")
+        lines += [f"config.{name} = {value!r}" for name, value in on_config.items()]
+        arguments = {name: one for name, one in arguments.items() if name not in on_config}
+        arguments["config"] = Name("config")
+    lines.append(f"model = {call(f'{spec.head}.from_pretrained', spec.source, **arguments)}")
+    lines += _placed(spec.device)
+    return _with_companions(loaded, imports, lines, hub)
+
+
+def _hub_arguments(spec: LoadSpec) -> dict[str, Any]:
+    """Return what config, model and tokenizer take alike: which files are meant."""
+    subfolder = dict(spec.extra).get("subfolder")
+    given = {"revision": spec.revision, "gguf_file": spec.gguf, "subfolder": subfolder}
+    found = {name: value for name, value in given.items() if value}
+    return found | ({"trust_remote_code": True} if spec.trust_remote_code else {})
+
+
+def _load_arguments(spec: LoadSpec, hub: dict[str, Any]) -> dict[str, Any]:
+    arguments = {**hub, **dict(spec.extra), **dict(spec.fields)}
+    arguments["dtype"] = Name(f"torch.{spec.dtype}")
+    if spec.fields:
         arguments["ignore_mismatched_sizes"] = True
     if spec.attn:
         arguments["attn_implementation"] = spec.attn
-    if spec.trust_remote_code:
-        arguments["trust_remote_code"] = True
-    lines = []
-    imports = ["import torch", _import(type(loaded.model))]
-    if nested:
-        imports.append("from transformers import AutoConfig")
-        lines.append(f"config = {call('AutoConfig.from_pretrained', spec.source, **hub)}")
-        lines += [f"config.{name} = {value!r}" for name, value in nested.items()]
-        arguments["config"] = Name("config")
-    head = spec.head
-    imports[1] = f"from transformers import {head}"
-    lines.append(f"model = {call(f'{head}.from_pretrained', spec.source, **arguments)}")
-    lines += _placed(spec.device)
-    return _with_companions(loaded, imports, lines, hub)
+    return arguments
 
 
 def new_snippet(loaded: LoadedModel) -> Snippet:
@@ -57,7 +63,7 @@ def new_snippet(loaded: LoadedModel) -> Snippet:
     assert isinstance(spec, NewSpec)
     config, head = type(loaded.config), type(loaded.model)
     imports = ["import torch", _import(config), _import(head)]
-    lines = [f"config = {call(config.__name__, **_nested(spec.fields))}"]
+    lines = [f"config = {call(config.__name__, **nested(spec.fields))}"]
     if spec.seed is not None:
         lines.append(f"torch.manual_seed({spec.seed})")
     if spec.dtype == "float32":
@@ -125,18 +131,6 @@ def _source(spec: LoadSpec | NewSpec) -> str:
 
 def _placed(device: str) -> list[str]:
     return [] if device == "cpu" else [f'model.to("{device}")']
-
-
-def _nested(fields: Fields) -> dict[str, Any]:
-    """Return keyword arguments: dotted names become dictionaries."""
-    arguments: dict[str, Any] = {}
-    for name, value in fields:
-        owner, dot, rest = name.partition(".")
-        if dot:
-            arguments.setdefault(owner, {}).update(_nested(((rest, value),)))
-        else:
-            arguments[owner] = value
-    return arguments
 
 
 def _import(owner: type[Any]) -> str:

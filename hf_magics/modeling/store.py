@@ -8,13 +8,16 @@ from __future__ import annotations
 import itertools
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hf_magics.display.words import nearest, sentence_list
 from hf_magics.errors import EvictedError, SessionNameError, TokenizerError
-from hf_magics.specs import LoadSpec, NewSpec
+
+if TYPE_CHECKING:
+    from hf_magics.modeling.sentence import SentenceConfig
+    from hf_magics.specs import LoadSpec, NewSpec
 
 _NAME = re.compile(r"[^\W\d][\w.-]*")
 _numbers = itertools.count(1)
@@ -41,9 +44,10 @@ class LoadedModel:
 
     ``model`` and ``tokenizer`` are the ordinary transformers objects; ``tokenizer_given``
     says that the tokenizer came as an object of the notebook; ``moves`` are the lines of code by
-    which it was moved and cast since. ``random`` names the modules
-    whose weights did not come from a checkpoint; ``asked`` is the spec as it was asked, so that
-    the same line can be known again; ``weights_mark`` changes when the weights change.
+    which it was moved and cast since. ``random`` names the modules whose weights did not come from
+    a checkpoint; ``asked`` is the spec as it was asked, so that the same line can be known again;
+    ``weights_mark`` changes when the weights change. ``sentence`` says how it embeds texts, where
+    sentence-transformers wrote that down; ``conversation`` is what a chat keeps.
     """
 
     name: str
@@ -58,8 +62,10 @@ class LoadedModel:
     tokenizer_given: bool = False
     code: str = ""
     moves: tuple[str, ...] = ()
+    sentence: SentenceConfig | None = None
+    conversation: Any = None
     number: int = field(default_factory=lambda: next(_numbers))
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    lock: threading.RLock = field(default_factory=threading.RLock)
 
     def __repr__(self) -> str:
         head = type(self.model).__name__
@@ -70,7 +76,7 @@ class LoadedModel:
         """Where the tokenizer was read from, ``""`` where it came as an object."""
         if self.tokenizer_given:
             return ""
-        own = self.spec.source if isinstance(self.spec, LoadSpec) else ""
+        own = getattr(self.spec, "source", "")  # a NewSpec has none
         return self.spec.tokenizer or own
 
     @property
@@ -89,16 +95,23 @@ class Kept:
     """Output tensors of shown results: the newest, within a budget of bytes."""
 
     def __init__(self) -> None:
-        self._entries: dict[int, tuple[Any, int]] = {}
+        self._entries: dict[int, _Entry] = {}
+        self._dropped: set[int] = set()
 
-    def put(self, outputs: Any, nbytes: int, budget: int) -> int:
+    def put(self, outputs: Any, nbytes: int, budget: int, owner: int = 0) -> int:
         """Keep these outputs and let go of the oldest that no longer fit; return a ticket.
 
         What is larger than the whole budget is not kept, and pushes nothing out.
+
+        Args:
+            outputs: What to keep.
+            nbytes: Its size.
+            budget: The bytes that may be kept in all.
+            owner: The number of the model that made it: dropped with it.
         """
         ticket = next(_numbers)
         if nbytes <= budget:
-            self._entries[ticket] = (outputs, nbytes)
+            self._entries[ticket] = _Entry(outputs, nbytes, owner)
         while self.nbytes > budget:
             del self._entries[next(iter(self._entries))]
         return ticket
@@ -109,21 +122,41 @@ class Kept:
         Raises:
             EvictedError: They were let go.
         """
-        if ticket not in self._entries:
+        if ticket in self._entries:
+            return self._entries[ticket].outputs
+        if ticket in self._dropped:
             raise EvictedError(
-                "the tensors of this result were let go to stay within "
-                "%config HFMagics.outputs_bytes: run it again with -o NAME to keep them"
+                "the tensors of this result were let go when its model was dropped: "
+                "-o NAME keeps those of the next run"
             )
-        return self._entries[ticket][0]
+        raise EvictedError(
+            "the tensors of this result were let go to stay within "
+            "%config HFMagics.outputs_bytes: run it again with -o NAME to keep them"
+        )
 
     @property
     def nbytes(self) -> int:
         """The bytes that are kept now."""
-        return sum(size for _, size in self._entries.values())
+        return sum(one.nbytes for one in self._entries.values())
 
-    def clear(self) -> None:
-        """Let go of everything."""
-        self._entries.clear()
+    def drop(self, owners: Collection[int]) -> int:
+        """Let go of what these models made; return the bytes that it had."""
+        return self._drop([key for key, one in self._entries.items() if one.owner in owners])
+
+    def clear(self) -> int:
+        """Let go of everything; return the bytes that it had."""
+        return self._drop(list(self._entries))
+
+    def _drop(self, tickets: list[int]) -> int:
+        self._dropped.update(tickets)
+        return sum(self._entries.pop(ticket).nbytes for ticket in tickets)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    outputs: Any
+    nbytes: int
+    owner: int
 
 
 class Session:

@@ -33,6 +33,28 @@ def weights_mark(model: Any) -> tuple[Any, ...]:
     return tuple(_tensor_mark(tensor) for tensor in (*model.parameters(), *model.buffers()))
 
 
+def changed_since(model: Any, mark: tuple[Any, ...], modules: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those of the modules that have a weight which is not as the mark has it.
+
+    Args:
+        model: The model.
+        mark: What `weights_mark` gave of it.
+        modules: Paths of modules, without the base model's prefix or with it; a path that no
+            weight has, such as ``whole model``, stands for all.
+    """
+    names = [name for name, _ in (*model.named_parameters(), *model.named_buffers())]
+    now = weights_mark(model)
+    changed = [name for name, one, other in zip(names, now, mark, strict=False) if one != other]
+    prefix = f"{model.base_model_prefix}."
+    found = []
+    for module in modules:
+        begins = (f"{module}.", f"{prefix}{module}.")
+        own = [name for name in names if name.startswith(begins) or name == module]
+        if any(name in own or not own for name in changed):
+            found.append(module)
+    return tuple(found)
+
+
 def _tensor_mark(tensor: torch.Tensor) -> tuple[Any, ...]:
     place = (str(tensor.device), str(tensor.dtype), tuple(tensor.shape))
     if tensor.is_meta or tensor.is_inference():

@@ -8,7 +8,7 @@ import torch
 from transformers import BertConfig, BertModel
 
 import hf_magics
-from hf_magics.errors import SessionNameError
+from hf_magics.errors import EvictedError, SessionNameError
 from tests.modeling.tiny import BERT, BERT_LINE, note_texts
 
 LINE = f"%hf_new bert {BERT_LINE} -n m"
@@ -216,3 +216,29 @@ def test_a_name_given_twice_is_dropped_once(hf):
     """The same name twice is no error."""
     hf.new("bert", name="m", **BERT)
     assert len(hf.drop("m", "m").records()) == 1
+
+
+def test_the_outputs_of_a_dropped_model_are_let_go(hf):
+    """Outputs that are kept for shown results go with their model; the page has their bytes."""
+    kept = hf.session.kept
+    numbers = {}
+    for name in ("m", "n", "o"):
+        hf.new("bert", name=name, **BERT)
+        numbers[name] = hf.session[name].number
+    tickets = {name: kept.put(name, 1000, 10_000, number) for name, number in numbers.items()}
+    result = hf.drop("m")
+    assert result.outputs_bytes == 1000
+    assert "1.0 kB let go" in repr(result)
+    with pytest.raises(EvictedError, match="its model was dropped"):
+        kept.get(tickets["m"])
+    assert kept.get(tickets["n"]) == "n"
+    kept.put("of no model", 500, 10_000)
+    assert hf.drop(all=True).outputs_bytes == 2500
+    assert kept.nbytes == 0
+
+
+def test_an_empty_session_has_nothing_to_drop(session):
+    """It is no error; the page says so, and the log has nothing."""
+    result = hf_magics.drop(all=True)
+    assert "The session was empty already." in repr(result)
+    assert session.log == []

@@ -2,8 +2,11 @@
 
 import pytest
 
+import hf_magics
 from hf_magics.errors import ConfigError
 from hf_magics.modeling import architectures
+from hf_magics.modeling.creating import make_config
+from tests.modeling.test_creating import CLIP_VISION
 from tests.modeling.tiny import BERT, BERT_LINE
 
 
@@ -49,6 +52,48 @@ def test_a_sub_config_that_is_not_there_is_named(hf):
         hf.new("clip", **{"txt_config.hidden_size": "32"})
 
 
+WRONG_IN_AN_OBJECT = [
+    ({"text_config": {"hiden_size": 32}}, "no field 'hiden_size'; did you mean 'hidden_size'"),
+    ({"text_config": '{"hiden_size": 32}'}, "no field 'hiden_size'; did you mean 'hidden_size'"),
+    (
+        {"text_config": {"hidden_size": 100, "num_attention_heads": 12}},
+        r"text_config\.hidden_size=100 .* text_config\.num_attention_heads=12",
+    ),
+    (
+        {"text_config": {"hidden_size": 32}, "text_config.hidden_size": 48},
+        "text_config.hidden_size are one field",
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "message"), WRONG_IN_AN_OBJECT)
+def test_a_sub_config_in_one_object_is_checked_like_dotted_fields(hf, given, message):
+    """What a JSON object of a sub-config holds is refused as its dotted form is."""
+    with pytest.raises(ConfigError, match=message):
+        hf.new("clip", **given)
+
+
+def test_a_sub_config_in_one_object_is_the_dotted_form(hf):
+    """Both forms give one config and one script."""
+    text = {"hidden_size": 32, "num_attention_heads": 2, "hidden_act": "relu"}
+    dotted = {f"text_config.{name}": str(value) for name, value in text.items()}
+    dotted |= {f"vision_config.{name}": str(value) for name, value in CLIP_VISION.items()}
+    whole = hf.new("clip", text_config=text, vision_config=CLIP_VISION, name="whole")
+    assert whole.config.text_config.hidden_size == 32
+    assert whole.config.to_dict() == hf.new("clip", name="dotted", **dotted).config.to_dict()
+    assert whole.code == hf.session["dotted"].code
+
+
+def test_a_sub_config_can_be_of_another_type():
+    """An object that names a type is read with that type's fields."""
+    text = {"model_type": "gpt2", "hidden_size": 48, "n_layer": 1}
+    config, _ = make_config("llava", {"text_config": text})
+    assert type(config.text_config).__name__ == "GPT2Config"
+    assert (config.text_config.n_embd, config.text_config.n_layer) == (48, 1)
+    with pytest.raises(ConfigError, match="GPT2Config has no field 'n_layr'; did you mean"):
+        make_config("llava", {"text_config": {"model_type": "gpt2", "n_layr": 1}})
+
+
 @pytest.mark.parametrize(
     ("model_type", "sizes", "message"),
     [
@@ -82,3 +127,13 @@ def test_heads_alone_are_enough_for_a_llama(hf):
     """What a config derives from other sizes (key and value heads) is derived from those given."""
     made = hf.new("llama", **BERT | {"num_attention_heads": 4})
     assert made.config.num_key_value_heads == 4
+
+
+@pytest.mark.parametrize(
+    ("field", "meant"),
+    [("layers", "num_hidden_layers"), ("n_head", "num_attention_heads"), ("dim", "hidden_size")],
+)
+def test_a_word_of_other_libraries_names_the_field_that_it_means(session, field, meant):
+    """What looks alike comes after what is meant."""
+    with pytest.raises(ConfigError, match=f"did you mean '{meant}'"):
+        hf_magics.new("bert", **{field: 2})

@@ -6,8 +6,15 @@ import pytest
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
-from transformers import BertForMaskedLM, BertForSequenceClassification, BertModel
+from transformers import (
+    BertForMaskedLM,
+    BertForSequenceClassification,
+    BertModel,
+    CLIPConfig,
+    CLIPModel,
+)
 
+from tests.modeling.test_creating import CLIP_TEXT, CLIP_VISION
 from tests.modeling.tiny import (
     BERT,
     bert_folder,
@@ -127,7 +134,8 @@ def test_a_weight_of_another_shape_is_named_with_both(hf, own_bert):
     loaded = hf.load(rewritten(own_bert, with_wide_query))
     row = table_of(loaded)["bert.encoder.layer.0.attention.self.query.weight"]
     assert row == ("another shape", "random now: 48 × 32 in the checkpoint, 32 × 32 in the model")
-    assert note_texts(loaded).startswith("the encoder.layer.0 is random")
+    name = "encoder.layer.0.attention.self.query.weight"
+    assert note_texts(loaded).startswith(f"the {name} is random: its answers mean nothing")
 
 
 def test_what_the_model_has_no_place_for_is_named(hf, own_bert):
@@ -254,3 +262,40 @@ def test_a_classifier_that_was_saved_is_not_random(hf, tmp_path):
     loaded = hf.load(str(folder))
     assert same(loaded.model, BertForSequenceClassification.from_pretrained(folder))
     assert hf.models().records()[0]["random"] == ()
+
+
+@pytest.mark.parametrize(
+    ("words", "note"),
+    [
+        ({"num_labels": "3"}, "num_labels changes no weights of BertModel"),
+        ({"problem_type": "regression"}, "problem_type changes no weights of BertModel"),
+        ({"id2label": '{"0": "a"}'}, "id2label, label2id change no weights of BertModel"),
+    ],
+)
+def test_labels_without_a_head_are_said_to_have_no_effect(hf, tmp_path, words, note):
+    """Labels on a model that has no head for them come with the task that adds one."""
+    folder = str(bert_folder(tmp_path / "base", BertModel))
+    loaded = hf.load(folder, **words)
+    assert f"{note}: --task text-classification adds the head" in note_texts(loaded)
+
+
+def test_labels_with_a_head_need_no_note(hf, tmp_path):
+    """Where the head follows the labels there is nothing to say; nor for another field."""
+    folder = str(bert_folder(tmp_path / "base", BertModel))
+    loaded = hf.load(folder, task="token-classification", num_labels="3", name="head")
+    assert "no weights of" not in note_texts(loaded)
+    assert "no weights of" not in note_texts(hf.load(folder, hidden_act="relu", name="other"))
+
+
+def test_code_sets_dotted_and_plain_fields_together(hf, tmp_path):
+    """Fields of a sub-config beside fields of the config itself: the plain code takes both."""
+    sizes = {"text_config": CLIP_TEXT, "vision_config": CLIP_VISION, "projection_dim": 16}
+    CLIPModel(CLIPConfig(**sizes)).save_pretrained(tmp_path / "clip")
+    words = {"text_config.hidden_act": "relu", "projection_dim": "8"}
+    loaded = hf.load(str(tmp_path / "clip"), **words)
+    made = {}
+    exec(loaded.code, made)
+    assert made["model"].config.text_config.hidden_act == "relu"
+    assert made["model"].text_projection.out_features == 8
+    kept = [name for name in state_of(loaded.model) if "projection" not in name]
+    assert all(state_of(made["model"])[name] == state_of(loaded.model)[name] for name in kept)

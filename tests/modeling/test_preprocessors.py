@@ -1,10 +1,15 @@
 """Tokenizers and processors: where they come from, and where there is none."""
 
+import json
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 import transformers
+from transformers.utils import import_utils as requirements
 
 from hf_magics.errors import TokenizerError
+from hf_magics.modeling import checkpoints, preprocessors
 from tests.modeling.tiny import BERT, BERT_LINE, note_texts, vocabulary
 
 
@@ -53,3 +58,49 @@ def test_another_tokenizer_is_another_model(hf, minilm, tmp_path):
     made = hf.new("bert", tokenizer=tokenizer, **BERT)
     assert hf.new("bert", tokenizer=tokenizer, **BERT).model is made.model
     assert hf.new("bert", **BERT).tokenizer is None
+
+
+@pytest.mark.skipif(find_spec("torchvision") is not None, reason="torchvision is installed")
+def test_a_processor_whose_package_lacks_says_what_to_install(hf, own_bert):
+    """Transformers' paragraph about a package becomes one sentence with the command."""
+    (own_bert / "preprocessor_config.json").write_text(
+        '{"image_processor_type": "DepthProImageProcessor"}'
+    )
+    assert note_texts(hf.load(str(own_bert))).endswith(
+        "the ImageProcessor was not loaded: it needs torchvision: pip install torchvision"
+    )
+
+
+@pytest.mark.parametrize(
+    ("backends", "sentence"),
+    [
+        (["vision"], "it needs PIL: pip install pillow"),
+        (["torchvision", "vision"], "it needs Torchvision, PIL: pip install torchvision pillow"),
+        (["torch"], "it needs PyTorch: pip install torch"),
+        (["sklearn"], "it needs scikit-learn: pip install scikit-learn"),
+        (["sentencepiece"], "it needs SentencePiece: pip install sentencepiece"),
+        (["levenshtein"], "it needs python-Levenshtein: pip install python-Levenshtein"),
+    ],
+)
+def test_what_transformers_says_of_a_package_is_one_sentence(backends, sentence):
+    """For each of its ways to say it, and for several packages at once."""
+    said = "".join(requirements.BACKENDS_MAPPING[name][1].format("X") for name in backends)
+    assert preprocessors.why(ImportError(said)) == sentence
+
+
+def test_another_error_keeps_its_words():
+    """What is no missing package is said as it was."""
+    assert preprocessors.why(ImportError("libfoo.so: cannot\nopen")) == "libfoo.so: cannot open"
+    assert preprocessors.why(ValueError("it requires the X library")) == "it requires the X library"
+
+
+def test_a_tokenizer_with_its_own_code_is_refused(hf, own_bert):
+    """A tokenizer that is code of the checkpoint is not run unasked, and the line says so."""
+    settings = {"auto_map": {"AutoTokenizer": ["tokenization_own.OwnTokenizer", None]}}
+    (own_bert / "tokenizer_config.json").write_text(
+        json.dumps(settings | {"tokenizer_class": "OwnTokenizer"})
+    )
+    config = own_bert / "config.json"
+    config.write_text(config.read_text().replace('"model_type": "bert"', '"model_type": "vit"'))
+    with pytest.raises(TokenizerError, match="not run unasked: read it, then --trust-remote-code"):
+        preprocessors.load_tokenizer(checkpoints.find(str(own_bert)))

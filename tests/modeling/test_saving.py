@@ -36,7 +36,7 @@ def test_plain_transformers_loads_it_back(hf, tmp_path, model_type):
     assert same(type(made.model).from_pretrained(tmp_path / "out"), made.model)
     files = {path.name: path.stat().st_size for path in (tmp_path / "out").iterdir()}
     assert saved.files == files
-    assert saved.kept == ()
+    assert saved.kept == saved.removed == ()
 
 
 @pytest.mark.parametrize(
@@ -143,6 +143,7 @@ def test_overwrite_leaves_other_files_and_removes_stale_shards(hf, bert, tmp_pat
     """Only checkpoint files are replaced: notes, sub-folders and links stay, old shards go."""
     out = tmp_path / "out"
     hf.save(str(out), max_shard_size="40KB")
+    shards = sorted(path.name for path in out.glob("model-*-of-*.safetensors"))
     (out / "notes.txt").write_text("mine")
     (out / "runs").mkdir()
     (out / "runs" / "model.safetensors").write_text("a name like ours, in a folder")
@@ -151,6 +152,10 @@ def test_overwrite_leaves_other_files_and_removes_stale_shards(hf, bert, tmp_pat
     inode = (out / "notes.txt").stat().st_ino
     saved = hf.save(str(out), overwrite=True)
     assert saved.kept == ("link", "notes.txt", "runs")
+    assert "vocab.txt" in saved.removed
+    assert "model.safetensors.index.json" in saved.removed
+    assert [name for name in saved.removed if "-of-" in name] == shards
+    assert all(name in "".join(repr(saved).split()) for name in saved.removed)
     assert names_in(out) == sorted([*saved.files, *saved.kept])
     assert "model.safetensors" in saved.files
     assert (out / "notes.txt").stat().st_ino == inode

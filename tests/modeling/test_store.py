@@ -204,6 +204,18 @@ def test_outputs_are_kept_within_the_budget():
     tickets = [kept.put(f"outputs {number}", 40, 100) for number in range(3)]
     assert kept.nbytes == 80
     assert kept.get(tickets[2]) == "outputs 2"
-    with pytest.raises(EvictedError, match=r"-o NAME"):
+    with pytest.raises(EvictedError, match=r"outputs_bytes: .* -o NAME"):
         kept.get(tickets[0])
     assert kept.nbytes == 80
+
+
+def test_outputs_go_with_the_model_that_made_them():
+    """What one model made is let go, what another made stays, and the reason is told."""
+    kept = Kept()
+    mine, other = (kept.put("outputs", 40, 100, owner) for owner in (1, 2))
+    assert kept.drop({1}) == 40
+    assert kept.get(other) == "outputs"
+    with pytest.raises(EvictedError, match=r"when its model was dropped: -o NAME"):
+        kept.get(mine)
+    assert kept.clear() == 40
+    assert kept.nbytes == 0

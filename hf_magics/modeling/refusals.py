@@ -1,0 +1,81 @@
+"""Refusals: what transformers and the hub raise while a checkpoint is read, in a line of ours."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import transformers
+
+from hf_magics.display.words import nearest, one_line
+from hf_magics.errors import ConfigError, HFMagicsError, HubError, OptionError, SourceError
+from hf_magics.modeling import architectures, fields, hub, own_code
+from hf_magics.modeling.checkpoints import Checkpoint
+
+
+def config_error(found: Checkpoint, error: Exception, *, trusted: bool) -> HFMagicsError:
+    """Return why a config can't be read."""
+    text = one_line(error)
+    if (problem := _hub_error(found, error)) is not None:
+        return problem
+    if "trust_remote_code" in text and not trusted:
+        return SourceError(own_code.refusal(found.location))
+    named = found.read_json("config.json").get("model_type")
+    if named and not architectures.is_model_type(str(named)):
+        known = nearest(str(named), architectures.model_types())
+        return SourceError(
+            f"'{found.location}' is of the type '{named}', which transformers "
+            f"{transformers.__version__} does not have{known}"
+        )
+    return SourceError(f"the config of '{found.path_or_id}' can't be read: {text}")
+
+
+def weights_error(found: Checkpoint, error: Exception, config: Any) -> HFMagicsError:
+    """Return why a model can't be made from its weights."""
+    text = one_line(error)
+    if (problem := _not_cached(found) or _hub_error(found, error)) is not None:
+        return problem
+    if isinstance(error, ImportError):
+        return SourceError(f"'{found.location}' needs a package that is not here: {text}")
+    if isinstance(error, TypeError) and "unexpected keyword" in text:
+        return ConfigError(_unexpected(text, config))
+    if "attn_implementation" in text:
+        return OptionError(
+            f"{text.partition('. ')[0]}: --attn takes eager, sdpa, flash_attention_2, …"
+        )
+    return _damage(found, error)
+
+
+def _hub_error(found: Checkpoint, error: Exception) -> HubError | None:
+    if found.kind != "hub":
+        return None
+    return hub.download_error(error, found.location, found.commit)
+
+
+def _not_cached(found: Checkpoint) -> HubError | None:
+    if not found.offline or found.is_cached():
+        return None
+    return HubError(
+        f"the weights of '{found.location}' at the commit {found.commit[:12]} are not in the "
+        "cache: load it once with the hub in reach"
+    )
+
+
+def _damage(found: Checkpoint, error: Exception) -> SourceError:
+    """Say what is wrong with the files of the weights."""
+    text = one_line(error)
+    if pointers := found.pointers():
+        return SourceError(
+            f"{pointers[0]} of '{found.path_or_id}' is a pointer and not the weights: "
+            "git lfs pull, in that folder, downloads them"
+        )
+    if isinstance(error, pickle.UnpicklingError):
+        text = "its weights are damaged, or hold more than tensors"
+    return SourceError(f"'{found.path_or_id}' can't be loaded: {text}")
+
+
+def _unexpected(text: str, config: Any) -> str:
+    name = text.rpartition("argument ")[2].strip("'")
+    if name in fields.known_fields(config):
+        return f"{name} is a field of the config: write {name}=VALUE without --set"
+    return f"from_pretrained does not take what --set gave: {text}"
