@@ -9,7 +9,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hf_magics.api import add, config, drop, infer, load, models, new, save, session, tokens, use
+from hf_magics.api import (
+    add,
+    chat,
+    config,
+    drop,
+    generate,
+    infer,
+    load,
+    models,
+    new,
+    save,
+    session,
+    tokens,
+    use,
+)
 from hf_magics.errors import HFMagicsError
 from hf_magics.settings import Settings
 
@@ -22,8 +36,10 @@ __all__ = [
     "HFMagicsError",
     "Settings",
     "add",
+    "chat",
     "config",
     "drop",
+    "generate",
     "infer",
     "load",
     "models",

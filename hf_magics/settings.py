@@ -33,6 +33,13 @@ class Settings:
         default=50,
         metadata={"help": "rows that a table shows before it is cut", "min": 1},
     )
+    max_new_tokens: int = field(
+        default=256,
+        metadata={
+            "help": "tokens of a written text at most, where line and checkpoint do not say",
+            "min": 1,
+        },
+    )
     outputs_bytes: int = field(
         default=2**30,
         metadata={
@@ -44,3 +51,7 @@ class Settings:
         default=False,
         metadata={"help": "never ask a hub: use what is in its cache"},
     )
+
+
+DEFAULTS = Settings()
+"""What a script gets that passes no settings."""

@@ -86,7 +86,7 @@ class Meter:
         """Take the line away."""
         self._timer.cancel()
         with self._lock:
-            self._make_line = _Nowhere
+            self._make_line = Nowhere
             if self._line is not None:
                 self._line.clear()
                 self._line = None
@@ -110,7 +110,7 @@ class Meter:
             self._line.show(text)
 
 
-class _Nowhere:
+class Nowhere:
     """Where a thread writes that comes late: the line is gone, and stays so."""
 
     def show(self, _: str) -> None:

@@ -81,17 +81,33 @@ def _forward(model: Any, arguments: dict[str, Any]) -> tuple[Any, dict[str, Any]
     return model(**arguments, **added), added
 
 
+def decoder_start_id(model: Any) -> int | None:
+    """Return the token that a decoder begins with: the model's own, else its pad token."""
+    text = model.config.get_text_config(decoder=True)
+    found = (
+        getattr(model.config, "decoder_start_token_id", None),
+        getattr(getattr(model, "generation_config", None), "decoder_start_token_id", None),
+        text.pad_token_id,
+    )
+    return next((one for one in found if one is not None), None)
+
+
+def writing_start(model: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the start token for ``generate`` where an encoder-decoder names none for that."""
+    own = model.generation_config
+    named = (given.get("decoder_start_token_id"), own.decoder_start_token_id, own.bos_token_id)
+    start = decoder_start_id(model)
+    if not model.config.is_encoder_decoder or start is None or named != (None, None, None):
+        return {}
+    return {"decoder_start_token_id": start}
+
+
 def _decoder_start(model: Any, arguments: dict[str, Any]) -> torch.Tensor | None:
     """Return one start token a line for an encoder-decoder that was given none, else None."""
     given = any(name.startswith("decoder_") for name in arguments)
     if not model.config.is_encoder_decoder or given:
         return None
-    generation = getattr(model, "generation_config", None)
-    start = getattr(model.config, "decoder_start_token_id", None)
-    if start is None:
-        start = getattr(generation, "decoder_start_token_id", None)
-    if start is None:
-        start = model.config.get_text_config(decoder=True).pad_token_id
+    start = decoder_start_id(model)
     lines = next((one for one in arguments.values() if isinstance(one, torch.Tensor)), None)
     if start is None or lines is None:
         return None

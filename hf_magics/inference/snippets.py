@@ -18,18 +18,24 @@ def infer_snippet(spec: InferSpec, encoded: Encoded, added: Mapping[str, Any]) -
         encoded: The batch that was run.
         added: What had to be added to it: the decoder's start tokens.
     """
+    return Snippet(("import torch",), (*input_lines(spec, encoded), *run_lines(spec, added)))
+
+
+def input_lines(spec: InferSpec, encoded: Encoded) -> list[str]:
+    """Return the lines that make ``inputs``, on the CPU."""
     if spec.texts:
-        lines = _from_texts(spec, encoded)
-    elif spec.ids:
-        lines = _from_ids(encoded)
-    else:
-        lines = [f"inputs = dict({spec.variable or 'inputs'})  # tensors, as forward takes them"]
-    for name, ids in added.items():
-        lines.append(f'inputs["{name}"] = torch.tensor({ids.tolist()})')
+        return _from_texts(spec, encoded)
+    if spec.ids:
+        return _from_ids(encoded)
+    return [f"inputs = dict({spec.variable or 'inputs'})  # tensors, as forward takes them"]
+
+
+def run_lines(spec: InferSpec, added: Mapping[str, Any]) -> list[str]:
+    """Return the lines from ``inputs`` to ``outputs``, with what had to be added to ``inputs``."""
+    lines = [f'inputs["{name}"] = torch.tensor({ids.tolist()})' for name, ids in added.items()]
     extra = "".join(f", {name}={value!r}" for name, value in spec.extra)
     lines.append("inputs = {name: tensor.to(model.device) for name, tensor in inputs.items()}")
-    lines += ["with torch.inference_mode():", f"    outputs = model(**inputs{extra})"]
-    return Snippet(("import torch",), tuple(lines))
+    return [*lines, "with torch.inference_mode():", f"    outputs = model(**inputs{extra})"]
 
 
 def tokens_snippet(spec: TokensSpec, pad_word: str = "") -> Snippet:
@@ -47,7 +53,7 @@ def tokens_snippet(spec: TokensSpec, pad_word: str = "") -> Snippet:
     padding: dict[str, Any] = {"padding": spec.padding} if spec.padding else {}
     if spec.padding == "max_length":
         padding["max_length"] = spec.max_length
-    lines = [*_lent(pad_word), *_call(spec.texts, keywords, padding)]
+    lines = [*lent_lines(pad_word), *_call(spec.texts, keywords, padding)]
     return Snippet((), (*lines, 'ids = inputs["input_ids"]'))
 
 
@@ -57,7 +63,7 @@ def _from_texts(spec: InferSpec, encoded: Encoded) -> list[str]:
         keywords |= {"truncation": True, "max_length": encoded.limit}
     padding = {"padding": True} if len(spec.texts) > 1 else {}
     return [
-        *_lent(encoded.pad_word),
+        *lent_lines(encoded.pad_word),
         *_call(spec.texts, keywords, padding, return_tensors="pt"),
     ]
 
@@ -76,7 +82,8 @@ def _call(
     return [f"pairs = {pairs}", f"each = [{each} for pair in pairs]", f"inputs = {padded}"]
 
 
-def _lent(pad_word: str) -> list[str]:
+def lent_lines(pad_word: str) -> list[str]:
+    """Return the line that lends the tokenizer a pad token, none where there was no need."""
     return (
         [f"tokenizer.pad_token = {quoted(pad_word)}  # it has none of its own"] if pad_word else []
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch._tensor_str import printoptions  # what torch.set_printoptions sets, for one block
 from transformers.cache_utils import Cache, EncoderDecoderCache
@@ -94,7 +95,9 @@ def nbytes_held(outputs: Any) -> int:
     storages = {}
     for _, leaf in walk(outputs):
         for tensor in _cache_tensors(leaf) if isinstance(leaf, Cache) else [leaf]:
-            if isinstance(tensor, torch.Tensor) and not tensor.is_meta:
+            if isinstance(tensor, np.ndarray):
+                storages[tensor.ctypes.data] = tensor.nbytes
+            elif isinstance(tensor, torch.Tensor) and not tensor.is_meta:
                 storage = tensor.untyped_storage()
                 storages[storage.data_ptr()] = storage.nbytes()
     return sum(storages.values())

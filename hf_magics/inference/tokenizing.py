@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import torch
 from hf_magics.display.words import sentence_list
 from hf_magics.errors import InputError, TokenizerError
 from hf_magics.inference.cutting import Cut, find_cuts
+from hf_magics.inference.inputs import Inputs
 from hf_magics.modeling.limits import position_limit, token_limit
 from hf_magics.modeling.store import LoadedModel
 from hf_magics.modeling.weights import embedding_rows
@@ -56,7 +57,7 @@ def encode(loaded: LoadedModel, texts: Sequence[str], max_length: int | None = N
     """
     tokenizer = need_tokenizer(loaded)
     check_texts(texts)
-    limit = _limit(loaded, max_length)
+    limit = limit_for(loaded, max_length)
     cutting = {"truncation": True, "max_length": limit} if limit else {}
     parts = [split_pair(text) for text in texts]
     with loaded.lock, borrowed_pad(tokenizer, len(texts)) as pad_word:
@@ -65,7 +66,7 @@ def encode(loaded: LoadedModel, texts: Sequence[str], max_length: int | None = N
         check_room(lengths, limit)
         cuts = find_cuts(tokenizer, parts, lengths, limit)
     check_rows(loaded, batch["input_ids"])
-    unknown = _unknown(tokenizer, batch["input_ids"])
+    unknown = count_unknown(tokenizer, batch["input_ids"])
     return Encoded(dict(batch), lengths, limit, cuts, pad_word, unknown)
 
 
@@ -76,7 +77,7 @@ def from_ids(loaded: LoadedModel, ids: TokenIds, max_length: int | None = None) 
         InputError: No IDs, or one outside the vocabulary.
     """
     check_ids(ids, vocabulary_size(loaded))
-    limit = _limit(loaded, max_length)
+    limit = limit_for(loaded, max_length)
     kept = [line[:limit] for line in ids]
     cuts = tuple(
         Cut(number, len(line) - limit, limit, _decoded(loaded, line[limit:]))
@@ -90,6 +91,31 @@ def from_ids(loaded: LoadedModel, ids: TokenIds, max_length: int | None = None) 
         rows[row, : len(line)] = torch.tensor(line)
         mask[row, : len(line)] = 1
     return Encoded({"input_ids": rows, "attention_mask": mask}, lengths, limit, cuts)
+
+
+def encode_inputs(loaded: LoadedModel, inputs: Inputs, max_length: int | None) -> Encoded:
+    """Return the batch for inputs of any kind; tensors are taken as they are.
+
+    Raises:
+        TokenizerError: Text, and the model has no tokenizer.
+        InputError: They can't be run.
+    """
+    if inputs.tensors is not None:
+        return _from_tensors(loaded, inputs.tensors)
+    if inputs.ids:
+        return from_ids(loaded, inputs.ids, max_length)
+    return encode(loaded, inputs.texts, max_length)
+
+
+def _from_tensors(loaded: LoadedModel, tensors: Mapping[str, Any]) -> Encoded:
+    strange = [name for name, value in tensors.items() if not isinstance(value, torch.Tensor)]
+    if strange or not tensors:
+        raise InputError(
+            f"a dictionary of tensors is needed; {strange[0] if strange else 'it'} is none"
+        )
+    if "input_ids" in tensors:
+        check_rows(loaded, tensors["input_ids"])
+    return Encoded(dict(tensors), ())
 
 
 def need_tokenizer(loaded: LoadedModel) -> Any:
@@ -226,7 +252,12 @@ def _batch(tokenizer: Any, parts: list[tuple[str, ...]], cutting: dict[str, Any]
     return tokenizer.pad(each, return_tensors="pt")
 
 
-def _limit(loaded: LoadedModel, max_length: int | None) -> int | None:
+def limit_for(loaded: LoadedModel, max_length: int | None) -> int | None:
+    """Return the most tokens of one input: what was asked for, else the model's own limit.
+
+    Raises:
+        InputError: ``max_length`` is below 1 or over the model's positions.
+    """
     positions = position_limit(loaded.model)
     if max_length is None:
         return token_limit(loaded)
@@ -239,7 +270,8 @@ def _limit(loaded: LoadedModel, max_length: int | None) -> int | None:
     return max_length
 
 
-def _unknown(tokenizer: Any, ids: torch.Tensor) -> int:
+def count_unknown(tokenizer: Any, ids: torch.Tensor) -> int:
+    """Return how many of the IDs stand for what the tokenizer does not know."""
     unknown = tokenizer.unk_token_id
     if unknown is None or unknown in {tokenizer.eos_token_id, tokenizer.pad_token_id}:
         return 0  # such a token also stands for something else

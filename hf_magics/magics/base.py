@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
-import keyword
+import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
@@ -20,14 +20,17 @@ from hf_magics import api
 from hf_magics.display.guide import Help
 from hf_magics.display.progress import lines_from
 from hf_magics.display.shown import Shown
+from hf_magics.display.streaming import streams_from
 from hf_magics.display.words import one_line
-from hf_magics.errors import HFMagicsError, OptionError
+from hf_magics.errors import HFMagicsError
+from hf_magics.magics.binding import bind
 from hf_magics.magics.hints import hints_on
 from hf_magics.magics.options import Asked, read
-from hf_magics.magics.progress import line_maker
+from hf_magics.magics.progress import line_maker, stream_maker
 from hf_magics.settings import Settings
 
 _TRAITS: dict[type, type[TraitType[Any, Any]]] = {bool: Bool, int: Int, str: Unicode}
+_EXAMPLES = "\nExamples:\n"
 _DEFAULTS = {one.name: one for one in fields(Settings)}
 
 
@@ -51,6 +54,7 @@ class Base(Magics):
     dtype = _trait("dtype")
     attn = _trait("attn")
     rows = _trait("rows")
+    max_new_tokens = _trait("max_new_tokens")
     outputs_bytes = _trait("outputs_bytes")
     offline = _trait("offline")
 
@@ -83,7 +87,7 @@ class Base(Magics):
         result.hints = hints_on(asked, method.parser, api.session)
         name = getattr(asked.options, "output", "")
         if name:
-            self.shell.user_ns[name] = result
+            bind(name, result, self.shell)
         shown = result
         if hasattr(result, "kept_in"):
             shown = result.kept_in(api.session.kept, self.settings.outputs_bytes)
@@ -95,8 +99,10 @@ def magic(method: Callable[..., Shown]) -> Any:
     """Make a method show its help, its progress, and its errors in one line.
 
     The line is IPython's own ``UsageError``: the cell fails without a traceback. It is raised
-    outside of the handler, so that no traceback keeps a half-loaded model alive.
+    outside of the handler, so that no traceback keeps a half-loaded model alive. The ``Examples:``
+    of the docstring stand at the end of the help.
     """
+    _put_examples_last(method)
 
     @no_var_expand  # the grammar's own expansion is in `lines`
     @needs_local_scope
@@ -105,7 +111,11 @@ def magic(method: Callable[..., Shown]) -> Any:
         self: Base, line: str, cell: str | None = None, local_ns: Mapping[str, Any] | None = None
     ) -> Any:
         try:
-            with lines_from(line_maker(self.shell)), _variables_of(self, local_ns or {}):
+            with (
+                lines_from(line_maker(self.shell)),
+                streams_from(stream_maker(self.shell)),
+                _variables_of(self, local_ns or {}),
+            ):
                 return method(self, line) if cell is None else method(self, line, cell)
         except HelpAsked as asked:
             return Help(method.__name__, str(asked))
@@ -122,14 +132,14 @@ def usage_of(parser: Any) -> str:
     return re.sub(r"<([A-Z|=]+)>", r"\1", text)
 
 
-def check_output_name(name: str) -> None:
-    """Refuse what can't be a variable, before anything is run.
-
-    Raises:
-        OptionError: It is no Python name.
-    """
-    if name and (not name.isidentifier() or keyword.iskeyword(name)):
-        raise OptionError(f"-o takes the name of a variable, not '{name}'")
+def _put_examples_last(method: Any) -> None:
+    """Move the examples of a magic's docstring behind its options, where a usage ends."""
+    parser = method.parser
+    about, begin, examples = inspect.cleandoc(parser.description).partition(_EXAMPLES)
+    if begin:
+        parser.description = about.rstrip()
+        parser.epilog = begin + examples  # the line break keeps IPython from dedenting them
+        method.__doc__ = parser.format_help()
 
 
 def quiet(result: Shown, shell: Any) -> Shown:

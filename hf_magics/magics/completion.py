@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from IPython.core.completer import SimpleCompletion, context_matcher
 
-from hf_magics.magics.options import ANSWERS, CHOICES, option_names
+from hf_magics.magics.options import CHOICES, option_names
 from hf_magics.modeling import catalog
-from hf_magics.modeling.heads import AUTO_CLASSES
+from hf_magics.modeling.heads import ANSWERED, AUTO_CLASSES
 from hf_magics.modeling.store import session
 
 _LINE = re.compile(r"^\s*(?:[\w.]+\s*=\s*)?%%?(?P<magic>hf\w*)\s+(?P<rest>.*)$", re.DOTALL)
@@ -32,7 +33,12 @@ def complete(shell: Any) -> Callable[[Any], Any]:
             for one, kind in _offers(shell, match["magic"], before, word)
             if one.startswith(word)
         ]
-        return {"completions": found, "matched_fragment": word, "suppress": bool(found)}
+        return {
+            "completions": found,
+            "matched_fragment": word,
+            "suppress": bool(found),
+            "ordered": True,  # what is nearest comes first, not what begins with an a
+        }
 
     return matcher  # type: ignore[no-any-return]
 
@@ -40,14 +46,16 @@ def complete(shell: Any) -> Callable[[Any], Any]:
 def _offers(shell: Any, name: str, before: list[str], word: str) -> Iterable[tuple[str, str]]:
     known = option_names(shell.find_line_magic(name).parser)
     action = known.get(before[-1]) if before else None
-    plain = _plain(before[:-1], known)
-    if name in _TEXT and _plain(before, known):
+    plain = [_expanded(shell, one) for one in _plain(before, known)]
+    if word.startswith("$"):
+        return _named("variable", [f"${one}" for one in _variables(shell)])
+    if name in _TEXT and plain:
         return []  # in the text
     if action is not None and action.nargs != 0:
         return _named("value", _values(shell, name, action.option_strings[-1], plain, word))
     if word.startswith("-"):
         return _named("option", sorted(known))
-    return _arguments(name, _plain(before, known), word)
+    return _arguments(name, plain, word)
 
 
 def _values(shell: Any, name: str, option: str, plain: list[str], word: str) -> list[str]:
@@ -59,11 +67,28 @@ def _values(shell: Any, name: str, option: str, plain: list[str], word: str) -> 
     if option == "--tokenizer":
         return [*session, *_variables(shell), *catalog.cached_ids(), *catalog.folders(word)]
     if option == "--class":
-        kind = plain and (catalog.type_of(plain[0]) or plain[0])
-        return [*(catalog.classes(kind) if kind else ()), *AUTO_CLASSES]
+        return [*_classes(plain), *AUTO_CLASSES]
+    return _choices(name, option)
+
+
+def _choices(name: str, option: str) -> list[str]:
     if option == "--task" and name in _TEXT:
-        return list(ANSWERS)
+        return list(ANSWERED)
+    if option == "--set" and name == "hf_load":
+        return [f"{one}=" for one in catalog.LOAD_ARGUMENTS]
     return list(CHOICES.get(option, ()))
+
+
+def _classes(plain: list[str]) -> tuple[str, ...]:
+    """Return the classes of the source's type, those of every type where it is not known."""
+    kind = plain and (catalog.type_of(plain[0]) or plain[0])
+    return (catalog.classes(kind) if kind else ()) or catalog.all_classes()
+
+
+def _expanded(shell: Any, word: str) -> str:
+    """Return the text or path that ``$name`` stands for, any other word as it is."""
+    value = shell.user_ns.get(word[1:]) if word.startswith("$") else None
+    return str(value) if isinstance(value, (str, Path)) else word
 
 
 def _variables(shell: Any) -> list[str]:
@@ -81,7 +106,7 @@ def _arguments(name: str, plain: list[str], word: str) -> list[tuple[str, str]]:
             [(f"{field}=", takes) for field, takes in catalog.config_fields(kind)] if kind else []
         )
     names = _named("model", session)
-    sources = _named("cached", catalog.cached_ids()) + _named("folder", catalog.folders(word))
+    sources = _named("folder", catalog.folders(word)) + _named("cached", catalog.cached_ids())
     types = _named("type", catalog.model_types())
     return {
         "hf_new": types,

@@ -7,12 +7,15 @@ from IPython.core.magic_arguments import argument
 
 from hf_magics import api
 from hf_magics.display.shown import Shown
-from hf_magics.magics.base import Base, check_output_name, magic
+from hf_magics.magics.base import Base, magic
+from hf_magics.magics.binding import check_output
+from hf_magics.magics.lines import look_up
 from hf_magics.magics.options import (
     INPUT,
     LENGTH,
     OUTPUT,
     SET,
+    TASK,
     WHOLE,
     options,
     pairs,
@@ -42,11 +45,17 @@ class InferenceMagics(Base):
         """Show each token of a text: its ID, span, word and mask; with -i ids, decode them.
 
         A line that ends in ? is IPython's help before a magic sees it: write questions in a cell.
+
+        Examples:
+          %hf_tokens Hello, world!
+          %hf_tokens --padding longest -i texts
+          %hf_tokens -i ids                       decodes token IDs
+          %hf_tokens -m bert -m gpt2 Hello        two tokenizers side by side
         """
         asked = self.ask(self.hf_tokens, line, cell, has_text=True)
         o = asked.options
-        check_output_name(o.output)
         inputs, variable = payload(asked, self.variables)
+        check_output(o.output, self.variables, inputs)
         result = api.tokens(
             inputs,
             model=tuple(o.model or ()),
@@ -65,9 +74,7 @@ class InferenceMagics(Base):
         argument(
             "-m", "--model", default="", metavar="NAME", help="the model; else the current one"
         ),
-        argument(
-            "--task", default="", metavar="TASK", help="how to show it; features: the tensors"
-        ),
+        *TASK,
         INPUT,
         *OUTPUT,
         LENGTH,
@@ -75,19 +82,36 @@ class InferenceMagics(Base):
         WHOLE,
     )
     def hf_infer(self, line: str, cell: str | None = None) -> Shown:
-        """Run text through a model, one input a line, and show what comes out.
+        """Run text through a model, one input a line, and show what its head answers.
 
         A line that ends in ? is IPython's help before a magic sees it: write questions in a cell.
+
+        Examples:
+          %hf_infer I loved this film.
+          %hf_infer --task features -o out Hello!       the tensors; out.outputs keeps them
+          %hf_infer --labels sports,politics We won 3 to 1 in the last minute.
+          %hf_infer -i df.text -o df.label              a column of answers
         """
         asked = self.ask(self.hf_infer, line, cell, has_text=True)
         o = asked.options
-        check_output_name(o.output)
         inputs, variable = payload(asked, self.variables)
+        check_output(o.output, self.variables, inputs)
         result = api.infer(
             inputs,
             model=o.model,
             task=o.task,
             max_length=o.max_length,
+            labels=o.labels,
+            template=o.template,
+            multi_label=o.multi_label,
+            context=look_up(o.context, self.variables) if o.context else (),
+            from_=o.from_,
+            to=o.to,
+            top_k=o.top_k,
+            aggregate=o.aggregate,
+            pooling=o.pooling,
+            beams=o.beams,
+            max_new_tokens=o.max_new_tokens,
             set=pairs(o.set),
             variable=variable,
             settings=self.settings,

@@ -9,13 +9,15 @@ from hf_magics.display.guide import Overview
 from hf_magics.display.shown import Shown
 from hf_magics.magics.arguments import only
 from hf_magics.magics.base import magic
+from hf_magics.magics.chatting import ChatMagics
+from hf_magics.magics.generation import GenerationMagics
 from hf_magics.magics.inference import InferenceMagics
 from hf_magics.magics.models import ModelMagics
 from hf_magics.magics.options import options
 
 
 @magics_class
-class HFMagics(ModelMagics, InferenceMagics):
+class HFMagics(ModelMagics, InferenceMagics, GenerationMagics, ChatMagics):
     """Magics for transformer models: load, configure, tokenise, run and save them."""
 
     @line_magic
@@ -32,7 +34,7 @@ class HFMagics(ModelMagics, InferenceMagics):
 HFMagics.magics = {
     kind: {
         name: method
-        for owner in (HFMagics, ModelMagics, InferenceMagics)
+        for owner in (HFMagics, ModelMagics, InferenceMagics, GenerationMagics, ChatMagics)
         for name, method in owner.magics[kind].items()
     }
     for kind in ("line", "cell")

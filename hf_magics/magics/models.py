@@ -49,7 +49,13 @@ class ModelMagics(Base):
         INPUT,
     )
     def hf_load(self, line: str) -> Shown:
-        """Load a pretrained model: a hub id, a folder, a .gguf file, or with -i a variable."""
+        """Load a pretrained model: a hub id, a folder, a .gguf file, or with -i a variable.
+
+        Examples:
+            %hf_load google-bert/bert-base-uncased -n bert --task fill-mask
+            %hf_load ./my_model num_labels=3 --class BertForSequenceClassification --dtype bfloat16
+            %hf_load -i model --tokenizer tokenizer -n mine
+        """
         asked = self.ask(self.hf_load, line)
         o = asked.options
         tokenizer = self.word_or_object(o.tokenizer)
@@ -83,7 +89,13 @@ class ModelMagics(Base):
         REPLACE,
     )
     def hf_new(self, line: str) -> Shown:
-        """Make a model with random weights from a config, of any type: bert, gpt2, t5."""
+        """Make a model with random weights from a config, of any type: bert, gpt2, t5.
+
+        Examples:
+            %hf_new bert hidden_size=64 num_hidden_layers=2 num_attention_heads=4 --seed 0
+            %hf_new gpt2 -n small n_layer=2 --task text-generation --tokenizer openai-community/gpt2
+            %hf_new llava text_config.num_hidden_layers=2 vision_config.num_hidden_layers=2
+        """
         asked = self.ask(self.hf_new, line)
         only(asked, 1, "%hf_new TYPE")
         o = asked.options
@@ -107,17 +119,31 @@ class ModelMagics(Base):
         argument("--all", action="store_true", help="show what does not differ unfolded too"),
     )
     def hf_config(self, line: str) -> Shown:
-        """Show a config: its fields, their types, and first what differs from the defaults."""
+        """Show a config: its fields, their types, and first what differs from the defaults.
+
+        Examples:
+            %hf_config bert --all
+            %hf_config bert --vs gpt2
+            %hf_config ./my_model
+        """
         asked = self.ask(self.hf_config, line)
-        target = at_most_one(asked, "%hf_config [NAME|SOURCE|TYPE]")
         o = asked.options
+        if len(asked.names) == 2 and not o.vs:  # noqa: PLR2004 - a pair
+            one, other = asked.names
+            raise OptionError(f"to compare two configs: %hf_config {one} --vs {other}")
+        target = at_most_one(asked, "%hf_config [NAME|SOURCE|TYPE]")
         return api.config(target, vs=o.vs, all=o.all, settings=self.settings)
 
     @line_magic
     @magic
     @options("hf_models")
     def hf_models(self, line: str) -> Shown:
-        """List the models of the session."""
+        """List the models of the session.
+
+        Examples:
+            %hf_models
+            listed = %hf_models
+        """
         only(self.ask(self.hf_models, line), 0, "%hf_models")
         return api.models()
 
@@ -125,7 +151,12 @@ class ModelMagics(Base):
     @magic
     @options("hf_use NAME [options]", *PLACE)
     def hf_use(self, line: str) -> Shown:
-        """Make a model the current one; move it to a device or cast it."""
+        """Make a model the current one; move it to a device or cast it.
+
+        Examples:
+            %hf_use bert
+            %hf_use bert --device cuda --dtype float16
+        """
         asked = self.ask(self.hf_use, line)
         name = at_most_one(asked, "%hf_use NAME")
         return api.use(name, device=asked.options.device, dtype=asked.options.dtype)
@@ -137,7 +168,12 @@ class ModelMagics(Base):
         argument("--all", action="store_true", help="let go of every model"),
     )
     def hf_drop(self, line: str) -> Shown:
-        """Let go of models, Out[] and tracebacks included, and show the memory that came back."""
+        """Let go of models, Out[] and tracebacks included, and show the memory that came back.
+
+        Examples:
+            %hf_drop bert gpt2
+            %hf_drop --all
+        """
         asked = self.ask(self.hf_drop, line)
         no_fields(asked, "%hf_drop NAME ...")
         everything = asked.options.all
@@ -155,7 +191,12 @@ class ModelMagics(Base):
         ),
     )
     def hf_save(self, line: str) -> Shown:
-        """Write a model and its tokenizer to a folder: whole, or not at all."""
+        """Write a model and its tokenizer to a folder: whole, or not at all.
+
+        Examples:
+            %hf_save ./my_model
+            %hf_save bert ./my_model --overwrite --max-shard-size 2GB
+        """
         asked = self.ask(self.hf_save, line)
         no_fields(asked, "%hf_save [NAME] PATH")
         if len(asked.names) not in {1, 2}:

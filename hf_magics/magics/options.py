@@ -58,13 +58,16 @@ def read(
         OptionError: An unknown option, a missing value, a variable that is not there.
     """
     taken: list[str] = []
+    seen: set[str] = set()
     plain: list[Word] = []
     stream = Words(line)
     while not (has_text and stream.at_text) and (word := next(stream, None)):
         if word.text == "--" and not word.quoted:
             break
         if word.is_option:
-            taken += _option(parser, word, stream, variables)
+            given = _option(parser, word, stream, variables)
+            _check_once(parser, given[0].partition("=")[0], seen)
+            taken += given
         else:
             plain.append(word)
     text = line[stream.start :].rstrip() if has_text else ""
@@ -175,16 +178,33 @@ LENGTH = argument(
 SET = argument(
     "--set", action="append", metavar="KEY=VALUE", help="an argument to pass on; repeatable"
 )
+TASK = (
+    argument("--task", default="", metavar="TASK", help="how to answer; features: the tensors"),
+    argument("--labels", default="", metavar="A,B,C", help="zero-shot: the labels"),
+    argument("--template", default="", metavar="TEXT", help="zero-shot: the hypothesis, with {}"),
+    argument("--multi-label", action="store_true", help="zero-shot: several labels may hold"),
+    argument("--context", default="", metavar="VAR", help="questions: the text with the answers"),
+    argument("--from", dest="from_", default="", metavar="LANG", help="translation: from"),
+    argument("--to", default="", metavar="LANG", help="translation: to"),
+    argument("--top-k", type=int, default=None, metavar="N", help="answers an input"),
+    argument("--aggregate", default="", metavar="A", help="words' labels by first, average or max"),
+    argument("--pooling", default="", metavar="P", help="embeddings by mean, cls, max or last"),
+    argument("--beams", type=int, default=None, metavar="N", help="writing: the number of beams"),
+    argument(
+        "--max-new-tokens", type=int, default=None, metavar="N", help="writing: tokens at most"
+    ),
+)
+"""What the tasks of an inference take: a task refuses what it has no use for."""
 CHOICES = {
     "--task": tuple(TASKS),
     "--dtype": ("auto", "float32", "bfloat16", "float16", "float64"),
     "--device": ("auto", "cpu", "cuda", "mps"),
     "--attn": ("eager", "sdpa", "flash_attention_2"),
     "--padding": ("longest", "max_length"),
+    "--aggregate": ("first", "average", "max"),
+    "--pooling": ("mean", "cls", "max", "last"),
 }
 """What Tab offers for an option's value."""
-ANSWERS = ("features",)
-"""What Tab offers for the task of an inference: the names in `inference.tasks`."""
 
 
 def option_names(parser: MagicArgumentParser) -> dict[str, argparse.Action]:
@@ -218,6 +238,15 @@ def _option(
     if action.type is int and not re.fullmatch(r"-?\d+", given):
         raise OptionError(f"{spelled} takes a whole number, not '{given}'")
     return [f"{action.option_strings[-1]}={given}"]
+
+
+def _check_once(parser: MagicArgumentParser, name: str, seen: set[str]) -> None:
+    """Refuse an option that is given twice where only the last would count."""
+    action = option_names(parser)[name]
+    repeatable = isinstance(action, argparse._AppendAction) or action.nargs == 0  # noqa: SLF001
+    if action.dest in seen and not repeatable:
+        raise OptionError(f"{name} is given twice")
+    seen.add(action.dest)
 
 
 def _parse(parser: MagicArgumentParser, taken: list[str]) -> argparse.Namespace:

@@ -8,6 +8,7 @@ from typing import Any
 from IPython.display import DisplayHandle
 
 from hf_magics.display.progress import Line, TerminalLine
+from hf_magics.display.streaming import TerminalText
 
 
 class NotebookLine:
@@ -33,3 +34,8 @@ class NotebookLine:
 def line_maker(shell: Any) -> Callable[[], Line]:
     """Return what makes a line here: a kernel has displays, a terminal has tqdm."""
     return NotebookLine if getattr(shell, "kernel", None) is not None else TerminalLine
+
+
+def stream_maker(shell: Any) -> Callable[[], Line]:
+    """Return what shows a text while it is written: a display, or lines of the terminal."""
+    return NotebookLine if getattr(shell, "kernel", None) is not None else TerminalText

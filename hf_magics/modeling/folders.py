@@ -34,12 +34,16 @@ def carry_over(target: Path, staging: Path, *, leave: Callable[[str], bool]) -> 
     """Bring every file of the old folder into the new one, except those that ``leave`` names.
 
     Files are hard-linked, so that a large neighbour costs nothing and stays the same file; where
-    the file system has no links they are copied. Sub-folders come along whole.
+    the file system has no links they are copied. Sub-folders come along whole; of one that the
+    new folder has too, what is not in that.
     """
     if not target.is_dir():
         return
     for entry in target.iterdir():
         new = staging / entry.name
+        if entry.is_dir() and not entry.is_symlink() and new.is_dir():
+            carry_over(entry, new, leave=lambda _: False)
+            continue
         if new.exists() or (not entry.is_dir() and leave(entry.name)):
             continue
         if entry.is_dir() and not entry.is_symlink():

@@ -8,7 +8,7 @@ import dataclasses
 import errno
 import fnmatch
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,9 @@ from hf_magics.display.shown import Shown
 from hf_magics.display.words import one_line, sentence_list
 from hf_magics.errors import SaveError
 from hf_magics.modeling import folders
+from hf_magics.modeling.architectures import is_head_for
 from hf_magics.modeling.placement import weight_bytes
+from hf_magics.modeling.sentence import SENTENCE_FILES
 from hf_magics.modeling.snippets import model_snippet, save_snippet
 from hf_magics.modeling.store import LoadedModel, Session
 from hf_magics.modeling.watching import watched
@@ -54,6 +56,7 @@ _CHECKPOINT_FILES = (
     "chat_template.json",
     "preprocessor_config.json",
     "processor_config.json",
+    *SENTENCE_FILES,
 )
 """What an overwrite replaces; every other file of the folder stays."""
 
@@ -165,15 +168,25 @@ def _replace(loaded: LoadedModel, target: Path, max_shard_size: str) -> Written:
     try:
         _write(loaded, staging, max_shard_size)
         equal = compare(loaded.model, staging)
-        files = tuple(sorted((one.name, one.stat().st_size) for one in staging.iterdir()))
+        files = tuple(sorted(_files_in(staging)))
         folders.carry_over(target, staging, leave=_is_checkpoint_file)
-        now = {one.name for one in staging.iterdir()}
-        before = {one.name for one in target.iterdir()} if target.is_dir() else set()
+        now = {name for name, _ in _files_in(staging)}
+        before = {name for name, _ in _files_in(target)}
         folders.swap_in(staging, target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    kept = tuple(sorted(now - dict(files).keys()))
-    return Written(files, kept, tuple(sorted(before - now)), equal)
+    kept = _tops(now) - _tops(dict(files))
+    return Written(files, tuple(sorted(kept)), tuple(sorted(before - now)), equal)
+
+
+def _files_in(folder: Path) -> list[tuple[str, int]]:
+    """Return each file's place in a folder with its bytes."""
+    found = (one for one in folder.rglob("*") if one.is_file() or one.is_symlink())
+    return [(one.relative_to(folder).as_posix(), one.lstat().st_size) for one in found]
+
+
+def _tops(names: Iterable[str]) -> set[str]:
+    return {name.partition("/")[0] for name in names}
 
 
 def _check_target(target: Path, *, overwrite: bool) -> None:
@@ -204,6 +217,11 @@ def _write(loaded: LoadedModel, folder: Path, max_shard_size: str) -> None:
     for held in (loaded.tokenizer, loaded.processor):
         if held is not None:
             held.save_pretrained(folder)
+    if loaded.sentence is not None and is_head_for(model, "embed"):
+        for name, content in loaded.sentence.files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
 
 
 @contextlib.contextmanager

@@ -41,6 +41,12 @@ _MODES = {
     "weightedmean": "weighted_mean",
     "lasttoken": "last",
 }
+SENTENCE_FILES = (
+    "modules.json",
+    "sentence_bert_config.json",
+    "config_sentence_transformers.json",
+)
+"""The files at a checkpoint's root that say how it embeds."""
 _DENSE_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 
@@ -73,7 +79,8 @@ class SentenceConfig:
     ``pooling`` are the modes that are joined; ``steps`` come after it; ``max_tokens`` is the most
     of a text, special tokens included; ``prompt`` goes before each text, and ``prompts`` are those
     that have a name. ``similarity`` is how its vectors are compared, such as ``cosine``;
-    ``skipped`` names the modules that are not applied here.
+    ``skipped`` names the modules that are not applied here; ``files`` are the small files that all
+    this was read from, by their place in the checkpoint: a saved copy has them too.
     """
 
     pooling: tuple[str, ...] = ("mean",)
@@ -84,6 +91,7 @@ class SentenceConfig:
     prompt: str = ""
     prompts: Mapping[str, str] = field(default_factory=dict)
     skipped: tuple[str, ...] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict, compare=False)
 
     @property
     def is_normalized(self) -> bool:
@@ -163,10 +171,28 @@ def _read(checkpoint: Checkpoint, modules: list[dict[str, Any]]) -> SentenceConf
             skipped.append(kind)
     if not pooling:
         raise _UnreadableError("it names no pooling")
-    return SentenceConfig(pooling, tuple(steps), skipped=tuple(skipped), **_settings(checkpoint))
+    return SentenceConfig(
+        pooling,
+        tuple(steps),
+        skipped=tuple(skipped),
+        files=_files(checkpoint, modules),
+        **_settings(checkpoint),
+    )
 
 
 _NOTHING_TO_DO = ("Transformer", "Dropout")  # the model itself, and what only training does
+
+
+def _files(checkpoint: Checkpoint, modules: list[dict[str, Any]]) -> dict[str, bytes]:
+    """Return what lies beside the transformer's own files, by its place in the checkpoint."""
+    inside = [
+        str(PurePosixPath(str(module["path"]), name))
+        for module in modules
+        if str(module["type"]).endswith((".Pooling", ".Dense"))
+        for name in ("config.json", *_DENSE_WEIGHTS)
+    ]
+    found = {name: checkpoint.path(name) for name in (*SENTENCE_FILES, *inside)}
+    return {name: path.read_bytes() for name, path in found.items() if path.is_file()}
 
 
 def _settings(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -250,6 +276,8 @@ def _needed(checkpoint: Checkpoint, file: str) -> dict[str, Any]:
 
 def _fetched(checkpoint: Checkpoint, file: str) -> bool:
     """Bring a file that the hub lists to this disk; say whether it is here."""
+    if PurePosixPath(file).is_absolute() or ".." in PurePosixPath(file).parts:
+        raise _UnreadableError(f"{file} is not inside of the checkpoint")
     if checkpoint.kind == "hub" and not checkpoint.offline and checkpoint.has(file):
         hub.fetch(checkpoint.location, checkpoint.commit, [file])
     return checkpoint.path(file).is_file()

@@ -140,7 +140,7 @@ def test_attentions_that_are_empty_are_explained(bert, minilm):
     assert any("--attn eager" in note for note in notes(hf.infer("Hi", set=asked)))
     assert notes(hf.infer("Hi")) == []
     hf.load(minilm, name="eager", attn="eager")
-    result = hf.infer("Hi", set=asked)
+    result = hf.infer("Hi", task="features", set=asked)
     assert notes(result) == []
     assert [row["tensor"] for row in result.records()][-1] == "attentions[5]"
 
@@ -186,7 +186,7 @@ def test_pictures_go_in_as_tensors(tiny):
     pixels = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     result = hf.infer({"pixel_values": pixels})
     assert same(result.outputs, forward(model, pixel_values=pixels))
-    assert "tensors; the forward pass" in repr(result)
+    assert "tensors; the model took" in repr(result)
 
 
 def test_a_variable_of_the_notebook(shell, bert):
@@ -243,3 +243,24 @@ def test_a_tokenizer_that_is_larger_than_the_model_is_found_out(tiny):
         hf.infer("the fox")
     with pytest.raises(InputError, match=r"token ID 150 .* 100 rows"):
         hf.infer({"input_ids": torch.tensor([[150]])})
+
+
+def test_a_head_that_was_trained_since_is_not_called_random(session, minilm):
+    """Loaded with a new head, the page warns; after a step of training it does not."""
+    hf.load(minilm, name="c", task="text-classification", num_labels=2)
+    assert "the classifier is random" in repr(hf.infer("Hello!"))
+    model = session["c"].model
+    optimiser = torch.optim.SGD(model.classifier.parameters(), lr=0.1)
+    batch = session["c"].tokenizer("Hello!", return_tensors="pt")
+    model(**batch, labels=torch.tensor([1])).loss.backward()
+    optimiser.step()
+    assert "random" not in repr(hf.infer("Hello!"))
+    assert "random" not in repr(hf.models())
+
+
+def test_training_elsewhere_leaves_the_head_random(session, minilm):
+    """A step that changes the encoder alone says nothing of the head."""
+    hf.load(minilm, name="c", task="text-classification", num_labels=2)
+    with torch.no_grad():
+        session["c"].model.bert.pooler.dense.bias.add_(1.0)
+    assert "the classifier is random" in repr(hf.infer("Hello!"))

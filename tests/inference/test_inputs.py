@@ -1,13 +1,16 @@
 """Any value of a notebook as inputs."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from transformers import BatchEncoding
 
 from hf_magics.errors import InputError
-from hf_magics.inference.inputs import Inputs, read_inputs
+from hf_magics.inference.inputs import Inputs, read_inputs, texts_or_ids
 
 LINE = (101, 7592, 102)
 
@@ -80,7 +83,6 @@ def test_dictionaries_and_encodings_are_tensors():
         (None, "not NoneType"),
         (torch.tensor(3), "not Tensor"),
         (b"abc", "not bytes"),
-        (pd.DataFrame({"text": ["a"]}), "a Series"),
         ([[1, "a"]], "line 1 holds 'a', which is no token ID"),
         ([[1, 2], [3, 4.5]], "line 2 holds 4.5"),
         (torch.tensor([[1.5]]), "line 1 holds 1.5"),
@@ -122,3 +124,52 @@ def test_what_can_not_be_run_is_refused(bert, value, said):
         hf.infer(value)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+PICTURE = Image.new("RGB", (4, 3))
+PIXELS = np.zeros((3, 4, 3), dtype=np.uint8)
+SOUND = np.zeros(8, dtype=np.float32)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        PICTURE,
+        PIXELS,
+        np.zeros((3, 4), dtype=np.uint8),
+        torch.from_numpy(PIXELS),
+        SOUND,
+        torch.zeros(8),
+        {"array": SOUND, "sampling_rate": 16_000},
+        Path("cat.png"),
+        pd.DataFrame({"city": ["Rome"]}),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_image_a_sound_a_table_or_a_path_is_one_thing(value):
+    """What a task may read that is no text is taken as it is."""
+    read = read_inputs(value)
+    assert (read.kind, read.count, read.alone) == ("things", 1, True)
+    assert read.things[0] is value
+
+
+def test_lists_of_things_are_things():
+    """In a list of things a text is a path, and a tuple is a thing with a question."""
+    assert read_inputs([PICTURE, "cat.png"]).things == (PICTURE, Path("cat.png"))
+    pair = (PICTURE, "how much?")
+    assert read_inputs([pair]).things == (pair,)
+    assert read_inputs(np.stack([PIXELS, PIXELS])).count == 2
+    assert read_inputs(pd.Series([PICTURE, PICTURE])).count == 2
+    assert not read_inputs([PICTURE]).alone
+    with pytest.raises(InputError, match="item 2 is int, no image"):
+        read_inputs([PICTURE, 3])
+
+
+def test_things_are_no_texts():
+    """A verb that reads texts names what it was given; of a table it takes a column."""
+    with pytest.raises(InputError, match="not an image"):
+        texts_or_ids(PIXELS)
+    with pytest.raises(InputError, match="not a sound"):
+        texts_or_ids(SOUND)
+    with pytest.raises(InputError, match="a Series, such as"):
+        texts_or_ids(pd.DataFrame({"text": ["a"]}))

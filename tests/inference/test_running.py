@@ -31,7 +31,7 @@ def test_the_start_token_is_the_models_own(tiny, where):
     getattr(model, where).decoder_start_token_id = 9
     start = torch.full((1, 1), 9)
     expected = forward(model, input_ids=IDS[:1], attention_mask=MASK[:1], decoder_input_ids=start)
-    assert same(hf.infer([[5, 6, 1]]).outputs, expected)
+    assert same(hf.infer([[5, 6, 1]], task="features").outputs, expected)
 
 
 def test_a_decoder_that_starts_itself_is_left_alone(tiny):
@@ -135,3 +135,17 @@ def test_a_name_that_forward_ignores_is_refused(tiny, name):
     ids = torch.zeros(1, 3, dtype=torch.long)
     with pytest.raises(InputError, match=f"BertModel takes no '{name}'"):
         hf.infer({"input_ids": ids, name: ids})
+
+
+def test_writing_begins_with_the_pad_token_where_nothing_is_named(tiny):
+    """A T5 made from a config names no start: text2text and generate write from its pad token."""
+    loaded = tiny("t5", class_="T5ForConditionalGeneration")
+    loaded.model.generation_config.decoder_start_token_id = None
+    loaded.model.config.decoder_start_token_id = None
+    pad = loaded.config.pad_token_id
+    with torch.inference_mode():
+        expected = loaded.model.generate(
+            torch.tensor([[5, 6, 1]]), max_new_tokens=4, decoder_start_token_id=pad
+        )
+    assert torch.equal(hf.infer([[5, 6, 1]], max_new_tokens=4).outputs["sequences"], expected)
+    assert torch.equal(hf.generate([[5, 6, 1]], max_new_tokens=4).outputs, expected)

@@ -1,15 +1,19 @@
 """What Tab offers."""
 
 import dataclasses
+import inspect
+import re
+from pathlib import Path
 
 import pytest
 import transformers
 from IPython.core.completer import provisionalcompleter
+from transformers.models.auto import modeling_auto
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING, CONFIG_MAPPING_NAMES
 
 from hf_magics.inference.tasks import TASKS as ANSWERS
 from hf_magics.magics.magics import HFMagics
-from hf_magics.modeling import catalog
+from hf_magics.modeling import catalog, reading
 from hf_magics.modeling.heads import TASKS
 from tests.hub.children import hub_environment, run_python
 
@@ -81,7 +85,8 @@ def test_values_are_offered(tab, line, offered):
 
 def test_the_tasks_of_an_inference_are_those_there_are(tab):
     """``%hf_infer --task`` offers every task that can be shown, and no other."""
-    assert tab("%hf_infer --task ") == [f"%hf_infer --task {name}" for name in ANSWERS]
+    offered = tab("%hf_infer --task ")
+    assert sorted(offered) == sorted(f"%hf_infer --task {name}" for name in ANSWERS)
 
 
 def test_session_names_are_offered(tiny, tab):
@@ -100,6 +105,60 @@ def test_variables_are_offered(shell, tab):
     for line in ("%hf_infer -i ", "%hf_tokens --input ", "%hf_load a --tokenizer "):
         assert f"{line}my_texts" in tab(line)
         assert f"{line}get_ipython" not in tab(line)
+
+
+def test_variables_are_offered_behind_a_dollar_sign(shell, tab):
+    """Wherever a word expands: as a source, an option's value, in a text; only the user's own."""
+    shell.names["my_folder"] = "./x"
+    for magic in ("hf_load", "hf_save", "hf_load a --tokenizer", "hf_infer", "hf_infer some text"):
+        assert tab(f"%{magic} $my") == [f"%{magic} $my_folder"]
+        assert f"%{magic} $get_ipython" not in tab(f"%{magic} $")
+
+
+def test_the_source_may_be_in_a_variable(shell, tab, minilm, tmp_path):
+    """Its fields and classes are offered all the same, those of every type where it is unknown."""
+    shell.names.update(text=minilm, path=Path(minilm), new=f"{tmp_path}/none", other=object())
+    for name in ("text", "path"):
+        assert tab(f"%hf_load ${name} hidden_d") == [f"%hf_load ${name} hidden_dropout_prob="]
+        found = tab(f"%hf_load ${name} --class BertFor")
+        assert f"%hf_load ${name} --class BertForMaskedLM" in found
+        assert tab(f"%hf_load ${name} --class GPT2L") == []
+    for name in ("new", "other", "not_there"):
+        found = tab(f"%hf_load ${name} --class GPT2LM")
+        assert found == [f"%hf_load ${name} --class GPT2LMHeadModel"]
+
+
+def test_the_classes_of_every_type_are_those_of_the_auto_classes():
+    """Every class that one of them can give, and nothing else."""
+    named = vars(modeling_auto).items()
+    tables = [table for name, table in named if re.fullmatch(r"MODEL_\w+NAMES", name)]
+    listed = [name for table in tables for name in table.values()]
+    single = {name for name in listed if isinstance(name, str)}
+    several = {one for name in listed if not isinstance(name, str) for one in name}
+    found = set(catalog.all_classes())
+    assert len(found) > 500
+    assert single <= found <= single | several
+
+
+def test_what_a_load_passes_on_is_offered(tab):
+    """``--set`` offers what ``from_pretrained`` takes, without what has an option of its own."""
+    offered = {one.removeprefix("%hf_load a --set ") for one in tab("%hf_load a --set ")}
+    assert offered == {f"{name}=" for name in catalog.LOAD_ARGUMENTS}
+    assert tab("%hf_load a --set sub") == ["%hf_load a --set subfolder="]
+    assert not offered & {f"{name}=" for name in {*reading._RESERVED, *reading._ALWAYS}}
+    taken = transformers.PreTrainedModel.from_pretrained
+    words = re.findall(r"\w+", inspect.getsource(taken))
+    assert set(catalog.LOAD_ARGUMENTS) <= set(words)
+
+
+def test_the_nearest_come_first(tiny, tab, tmp_path, monkeypatch, hub_cache):
+    """A config's target: the session's models, then folders, the cache's models, then types."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t_folder").mkdir()
+    hub_cache("t_cached")
+    found = [one.removeprefix("%hf_config ") for one in tab("%hf_config t")]
+    assert found[:3] == ["tiny", "t_folder/", "t_cached"]
+    assert set(found[3:]) == {one for one in catalog.model_types() if one.startswith("t")}
 
 
 def test_nothing_is_offered_inside_of_a_text(tiny, tab):

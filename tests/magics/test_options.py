@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from IPython.core.error import UsageError
 
 from hf_magics.display.shown import Shown
-from hf_magics.magics.magics import HFMagics
+from hf_magics.magics.magics import HFMagics, summaries
+from hf_magics.magics.models import ModelMagics
+from hf_magics.magics.options import read
 
 NAMES = sorted({**HFMagics.magics["line"], **HFMagics.magics["cell"]})
 WITH_TEXT = ("hf_tokens", "hf_infer")
@@ -45,6 +47,35 @@ def test_a_question_mark_prints_the_usage(shell, capsys, name):
     shown = capsys.readouterr().out
     for action in getattr(HFMagics, name).parser._actions:
         assert action.option_strings[-1] in shown
+
+
+@pytest.mark.parametrize("name", sorted(vars(ModelMagics).keys() & set(NAMES)))
+def test_the_help_ends_in_examples(shell, capsys, name):
+    """Two or three lines that can be typed, in ``--help`` and ``?``; all their options exist."""
+    parser = getattr(HFMagics, name).parser
+    examples = parser.epilog.split("Examples:\n    ")[1].split("\n    ")
+    assert 2 <= len(examples) <= 3
+    for example in examples:
+        line = example.partition(f"%{name}")[2]
+        asked = read(parser, line, None, {}, has_text=False)
+        assert not asked.options.help
+        assert len(example) <= 96
+    shown = repr(shell.run(f"%{name} --help"))
+    shell.run(f"%{name}?")
+    for one in (shown, capsys.readouterr().out.partition("File:")[0]):
+        assert "Examples:\n  " in one
+        assert one.index("--help") < one.rindex(examples[0])
+    assert shown.rstrip().endswith(examples[-1])
+
+
+def test_the_overview_says_which_page_a_cell_shows(shell):
+    """Of several magics in one cell, IPython shows the last: the others seem to do nothing."""
+    assert "IPython shows the page of the last one alone" in repr(shell.run("%hf"))
+
+
+def test_examples_are_no_part_of_the_summary():
+    """The table of the magics has a magic's first line alone."""
+    assert not any("Example" in one for one in summaries(HFMagics).values())
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -136,7 +167,9 @@ def test_no_field_reaches_the_verb_as_another_word(shell, word):
         ("%hf_load a b", "'b'"),
         ("%hf_new", "TYPE is missing"),
         ("%hf_new bert gpt2", "'gpt2'"),
-        ("%hf_config a b", "'b'"),
+        ("%hf_config a b", "%hf_config a --vs b"),
+        ("%hf_config a b c", "'b'"),
+        ("%hf_config a b --vs c", "'b'"),
         ("%hf_config a=1", "a=…"),
         ("%hf_use a b", "'b'"),
         ("%hf_use tiny device=cpu", "device=…"),

@@ -14,7 +14,7 @@ from tests.magics.words import SIZES, page_of, tiny_line
 MAGICS = sorted({**HFMagics.magics["line"], **HFMagics.magics["cell"]} - {"hf": 0}.keys())
 NOTEBOOK_ONLY = {"help", "output", "quiet", "whole", "input"}
 SPELLED = {"no_special": "special"}
-SCRIPT_ONLY = {"settings", "variable", "notebook", "fields"}
+SCRIPT_ONLY = {"settings", "on_text", "variable", "notebook", "fields"}
 ARGUMENTS = {
     "hf_load": {"source"},
     "hf_new": {"model_type"},
@@ -24,7 +24,9 @@ ARGUMENTS = {
     "hf_save": {"name", "where"},
     "hf_tokens": {"inputs"},
     "hf_infer": {"inputs"},
+    "hf_generate": {"inputs"},
     "hf_models": set(),
+    "hf_chat": {"text"},
 }
 
 

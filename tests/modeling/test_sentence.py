@@ -182,3 +182,38 @@ assert "hf_hub_download" in code
 def shown(done) -> list:
     assert done.returncode == 0, done.stderr
     return ast.literal_eval(done.stdout.splitlines()[-1])
+
+
+def test_a_saved_copy_embeds_as_the_original_did(hf, folder, tmp_path):
+    """The pooling, the dense layer and the limits go along: the vectors are the same."""
+    describe(folder, "Pooling", "Dense", "Normalize")
+    dense(folder / "2_Dense", size=(8, 32))
+    hf.load(str(folder), name="first")
+    wanted = hf.infer(["the cat", "a dog sat"]).embeddings
+    saved = hf.save("first", str(tmp_path / "copy"))
+    assert {"modules.json", "1_Pooling/config.json", "2_Dense/model.safetensors"} <= set(
+        saved.files
+    )
+    hf.load(str(tmp_path / "copy"), name="second")
+    assert (hf.infer(["the cat", "a dog sat"]).embeddings == wanted).all()
+
+
+def test_a_model_with_a_head_is_saved_without_them(hf, folder, tmp_path):
+    """It does not embed; and where it replaces one that did, those files go."""
+    describe(folder, "Pooling")
+    hf.load(str(folder), name="first")
+    hf.save("first", str(tmp_path / "copy"))
+    hf.load(str(folder), name="head", class_="BertForMaskedLM")
+    saved = hf.save("head", str(tmp_path / "copy"), overwrite=True)
+    assert "modules.json" in saved.removed
+    assert not (tmp_path / "copy" / "modules.json").exists()
+
+
+def test_modules_outside_of_the_checkpoint_are_not_read(hf, folder):
+    """A path that leaves the folder is refused, whatever lies there."""
+    describe(folder, "Pooling")
+    write(folder.parent / "elsewhere" / "config.json", {"pooling_mode_cls_token": True})
+    kind = "sentence_transformers.models.Pooling"
+    for path in ("../elsewhere", str(folder.parent / "elsewhere")):
+        write(folder / "modules.json", [{"path": path, "type": kind}])
+        assert "is not inside of the checkpoint" in refused(hf, folder)

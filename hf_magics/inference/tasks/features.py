@@ -8,7 +8,8 @@ from typing import Any
 
 from hf_magics.display.numbers import number, plural, shape, size
 from hf_magics.display.parts import Cell, Code, Column, Fold, Heat, Part, Table
-from hf_magics.inference.tasks.answer import Answer
+from hf_magics.inference.answering.answer import Answer
+from hf_magics.inference.answering.task import Done, Task
 from hf_magics.inference.tensors import OtherSummary, TensorSummary, summaries
 from hf_magics.settings import Settings
 
@@ -26,6 +27,17 @@ _COLUMNS = (
     Column("picture"),
 )
 _MOST_CORNERS = 12
+
+
+class Features(Task):
+    """Every tensor of the output."""
+
+    name = "features"
+    echoes = True
+
+    def answer(self, done: Done) -> Answer:
+        """Return a row a tensor."""
+        return answer(done.outputs, done.request.settings)
 
 
 def answer(outputs: Any, settings: Settings) -> Answer:

@@ -1,31 +1,20 @@
-"""The verbs: what the magics call, and what scripts call as ``hf_magics.load(...)``.
-
-This is the one file that imports our own rooms inside functions: nothing of torch and transformers
-is imported before a verb needs it. Each verb takes the words of its magic.
-"""
+"""The verbs that keep models: load, make, look at, move, save, drop."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from hf_magics import specs
 from hf_magics.first_import import first_import
-from hf_magics.modeling import store
-from hf_magics.settings import Settings
+from hf_magics.modeling.store import session
+from hf_magics.settings import DEFAULTS, Settings
 
 if TYPE_CHECKING:
-    from hf_magics.inference.infer import InferResult
-    from hf_magics.inference.tokens import ComparedTokens, TokensResult
     from hf_magics.modeling.configs import ConfigResult
     from hf_magics.modeling.dropping import DropResult, Notebook
     from hf_magics.modeling.listing import ModelsResult
     from hf_magics.modeling.results import ModelResult
     from hf_magics.modeling.saving import SaveResult
-
-DEFAULTS = Settings()
-
-session = store.session
 
 
 def load(
@@ -71,10 +60,12 @@ def load(
     Raises:
         HFMagicsError: It can't be had; the session is as it was.
     """
+    from hf_magics.specs import LoadSpec
+
     with first_import():
         from hf_magics.modeling import loading
     path, given = session.tokenizer_named(tokenizer)
-    spec = specs.LoadSpec(
+    spec = LoadSpec(
         source=str(source),
         name=name,
         task=task,
@@ -139,10 +130,12 @@ def new(
     Raises:
         HFMagicsError: It can't be made; the session is as it was.
     """
+    from hf_magics.specs import NewSpec
+
     with first_import():
         from hf_magics.modeling import creating
     path, given = session.tokenizer_named(tokenizer)
-    spec = specs.NewSpec(
+    spec = NewSpec(
         model_type=model_type,
         name=name,
         task=task,
@@ -175,9 +168,11 @@ def config(
     Raises:
         HFMagicsError: There is no such name, source or type.
     """
+    from hf_magics.specs import ConfigSpec
+
     with first_import():
         from hf_magics.modeling import configs
-    return configs.show_config(specs.ConfigSpec(target, vs, all), session, offline=settings.offline)
+    return configs.show_config(ConfigSpec(target, vs, all), session, offline=settings.offline)
 
 
 def models() -> ModelsResult:
@@ -193,9 +188,11 @@ def use(name: str = "", *, device: Any = "", dtype: Any = "") -> ModelResult:
     Raises:
         HFMagicsError: No such model, device or dtype, or no room there.
     """
+    from hf_magics.specs import UseSpec
+
     with first_import():
         from hf_magics.modeling import listing
-    return listing.use(specs.UseSpec(name, str(device), str(dtype)), session)
+    return listing.use(UseSpec(name, str(device), str(dtype)), session)
 
 
 def drop(
@@ -208,10 +205,12 @@ def drop(
     Raises:
         HFMagicsError: There is no model of one of the names; none is dropped then.
     """
+    from hf_magics.specs import DropSpec
+
     with first_import():
         from hf_magics.modeling import dropping
     chosen = tuple(session) if all else names or (session.current.name,)
-    return dropping.drop(specs.DropSpec(chosen), session, notebook)
+    return dropping.drop(DropSpec(chosen), session, notebook)
 
 
 def save(
@@ -224,76 +223,10 @@ def save(
     Raises:
         HFMagicsError: It can't be written there; what was there is as it was.
     """
+    from hf_magics.specs import SaveSpec
+
     with first_import():
         from hf_magics.modeling import saving
     *named, path = where
     name = "".join(named) or name
-    return saving.save(specs.SaveSpec(name, str(path), overwrite, max_shard_size), session)
-
-
-def tokens(
-    inputs: Any,
-    *,
-    model: str | tuple[str, ...] | list[str] = (),
-    max_length: int | None = None,
-    padding: str = "",
-    special: bool = True,
-    variable: str = "",
-    settings: Settings = DEFAULTS,
-) -> TokensResult | ComparedTokens:
-    """Show the tokens of texts, or decode token IDs.
-
-    Args:
-        inputs: A text, a list or Series of texts (a tab parts a pair), or token IDs.
-        model: The name of a model, or several to compare their tokenizers.
-        max_length: Cut each text to so many tokens.
-        padding: ``longest`` or ``max_length``.
-        special: Whether special tokens are added, and shown where IDs are decoded.
-        variable: The notebook's name of the inputs.
-        settings: Defaults.
-
-    Raises:
-        HFMagicsError: No such model, no tokenizer, no text, or an ID outside the vocabulary.
-    """
-    with first_import():
-        from hf_magics.inference import tokens as showing
-        from hf_magics.inference.inputs import texts_or_ids
-    read = texts_or_ids(inputs)
-    names = (model,) if isinstance(model, str) else tuple(model)
-    spec = specs.TokensSpec(names, read.texts, read.ids, max_length, padding, special, variable)
-    return showing.show_tokens(spec, session, settings)
-
-
-def infer(
-    inputs: Any,
-    *,
-    model: str = "",
-    task: str = "",
-    max_length: int | None = None,
-    set: Mapping[str, Any] | None = None,
-    variable: str = "",
-    settings: Settings = DEFAULTS,
-) -> InferResult:
-    """Run texts, token IDs or tensors through a model.
-
-    Args:
-        inputs: A text, a list or Series of texts (a tab parts a pair), token IDs, or a dictionary
-        of
-            tensors as the model's ``forward`` takes them.
-        model: The name of a model; the current one where there is none.
-        task: How the answer is shown; ``features`` shows the tensors of any model.
-        max_length: Tokens of one input at most.
-        set: Keyword arguments of ``forward``, such as ``output_hidden_states``.
-        variable: The notebook's name of the inputs.
-        settings: Defaults.
-
-    Raises:
-        HFMagicsError: No such model or task, no tokenizer, or an input that can't be run.
-    """
-    with first_import():
-        from hf_magics.inference import infer as inferring
-        from hf_magics.inference.inputs import read_inputs
-    read = read_inputs(inputs)
-    extra = tuple((set or {}).items())
-    spec = specs.InferSpec(model, read.texts, read.ids, task, max_length, extra, variable)
-    return inferring.infer(spec, session, settings, tensors=read.tensors)
+    return saving.save(SaveSpec(name, str(path), overwrite, max_shard_size), session)

@@ -1,0 +1,29 @@
+"""The verbs: what the magics call, and what scripts call as ``hf_magics.load(...)``.
+
+This is the one wing that imports our own rooms inside functions: nothing of torch and transformers
+is imported before a verb needs it. Each verb takes the words of its magic.
+"""
+
+from __future__ import annotations
+
+from hf_magics.api.chatting import chat
+from hf_magics.api.keeping import add, config, drop, load, models, new, save, use
+from hf_magics.api.running import infer, tokens
+from hf_magics.api.writing import generate
+from hf_magics.modeling.store import session
+
+__all__ = [
+    "add",
+    "chat",
+    "config",
+    "drop",
+    "generate",
+    "infer",
+    "load",
+    "models",
+    "new",
+    "save",
+    "session",
+    "tokens",
+    "use",
+]

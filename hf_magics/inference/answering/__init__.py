@@ -1,0 +1,1 @@
+"""What several tasks share, or what is too large for the file of one."""

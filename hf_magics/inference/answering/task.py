@@ -1,0 +1,119 @@
+"""What every task is: how its inputs are encoded, run, decoded, shown and written as code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from hf_magics.errors import InputError, OptionError
+from hf_magics.inference import running, tokenizing
+from hf_magics.inference.answering.answer import Answer
+from hf_magics.inference.inputs import Inputs, kind_of_thing
+from hf_magics.inference.snippets import infer_snippet
+from hf_magics.inference.tokenizing import Encoded
+from hf_magics.modeling.store import LoadedModel
+from hf_magics.settings import Settings
+from hf_magics.snippets import Snippet
+from hf_magics.specs import InferSpec
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a task is asked for: a model, the inputs, and the options of the line.
+
+    ``inputs`` holds texts, token IDs, tensors by name, or things such as images.
+    """
+
+    loaded: LoadedModel
+    spec: InferSpec
+    inputs: Inputs
+    settings: Settings
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """The task's options that the line gave: ``labels``, ``top_k`` and so on."""
+        return dict(self.spec.options)
+
+
+@dataclass(frozen=True)
+class Done:
+    """A request that was run: its batch, the outputs, and what had to be added to the batch."""
+
+    request: Request
+    encoded: Encoded
+    outputs: Any
+    added: Mapping[str, Any]
+
+
+class Task:
+    """One task; a subclass a file, with an instance in the table of tasks.
+
+    A subclass says its ``name``, which ``options`` it takes and which kinds of input it ``reads``,
+    and overrides the steps in which it differs from one plain forward pass. An instance has no
+    state.
+    """
+
+    name: ClassVar[str]
+    options: ClassVar[tuple[str, ...]] = ()
+    reads: ClassVar[tuple[str, ...]] = ("texts", "ids", "tensors")
+    echoes: ClassVar[bool] = False
+    """Whether the page repeats the input's lines above the answer, which has none of them."""
+
+    def is_default_for(self, loaded: LoadedModel) -> bool:  # noqa: ARG002 - for subclasses
+        """Say whether this is the answer of a head that has it where the line names no task."""
+        return True
+
+    def check(self, request: Request) -> None:
+        """Refuse what the task can't do, before anything is run.
+
+        Raises:
+            OptionError: The line gives an option that the task does not take.
+            InputError: The task does not read this kind of input.
+        """
+        kind = request.inputs.kind
+        if kind not in self.reads:
+            reads = " or ".join(_KINDS.get(one, one) for one in self.reads)
+            if kind == "things":
+                thing = kind_of_thing(request.inputs.things[0])
+                raise InputError(f"{self.name} reads {reads}, not {thing}")
+            raise InputError(
+                f"{self.name} reads {reads}, not {_KINDS.get(kind, kind)}; --task features shows "
+                "the tensors"
+            )
+        for name in request.options:
+            if name not in self.options:
+                takes = ", ".join(map(option, self.options))
+                raise OptionError(
+                    f"{self.name} takes no {option(name)}"
+                    + (f"; it takes {takes}" if takes else ": it has no options of its own")
+                )
+
+    def encode(self, request: Request) -> Encoded:
+        """Return the batch for the inputs: by default as many rows as inputs."""
+        return tokenizing.encode_inputs(request.loaded, request.inputs, request.spec.max_length)
+
+    def run(self, request: Request, encoded: Encoded) -> tuple[Any, dict[str, Any]]:
+        """Return the model's outputs, and what had to be added to the batch."""
+        return running.run(request.loaded, encoded.inputs, dict(request.spec.extra))
+
+    def answer(self, done: Done) -> Answer:
+        """Decode the outputs."""
+        raise NotImplementedError
+
+    def code(self, done: Done) -> tuple[Snippet, ...]:
+        """Return plain code for what was done, after the model's own: inputs, outputs, answer."""
+        ran = infer_snippet(done.request.spec, done.encoded, done.added)
+        return (ran, Snippet((), self.decoding(done)))
+
+    def decoding(self, done: Done) -> tuple[str, ...]:  # noqa: ARG002 - for subclasses
+        """Return the lines of plain code that decode ``outputs``; ``inputs`` is there too."""
+        return ()
+
+
+_KINDS = {"texts": "text", "ids": "token IDs", "things": "what -i gives, such as an image"}
+
+
+def option(name: str) -> str:
+    """Return an option as it is typed: ``--top-k``."""
+    return "--" + name.rstrip("_").replace("_", "-")

@@ -1,0 +1,1 @@
+"""Chat: a model's conversation, turn by turn, through its own chat template."""

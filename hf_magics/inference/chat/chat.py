@@ -1,0 +1,152 @@
+"""Chat: a line to a turn of the model's conversation, or to a look at it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+from hf_magics.display.numbers import plural
+from hf_magics.errors import InputError, OptionError
+from hf_magics.inference.chat.conversation import Talk, Turn, changed, conversation_of
+from hf_magics.inference.chat.pages import Extent, Read
+from hf_magics.inference.chat.replying import Replied, reply
+from hf_magics.inference.chat.results import ChatResult, Said, TurnResult
+from hf_magics.inference.chat.snippets import messages_snippet, reply_snippet
+from hf_magics.inference.chat.template import (
+    check_template,
+    count_tokens,
+    prompt_ids,
+    prompt_text,
+    special_notes,
+)
+from hf_magics.inference.generation.options import check_head
+from hf_magics.inference.generation.results import GenerateResult
+from hf_magics.inference.generation.written import Written
+from hf_magics.modeling.limits import position_limit
+from hf_magics.modeling.snippets import model_snippet
+from hf_magics.modeling.store import LoadedModel, Session
+from hf_magics.settings import Settings
+from hf_magics.snippets import script
+from hf_magics.specs import ChatSpec
+
+_OF_A_REPLY = ("max_new_tokens", "temperature", "top_p", "top_k", "seed", "stop", "extra")
+
+
+def chat(
+    spec: ChatSpec,
+    session: Session,
+    settings: Settings,
+    on_text: Callable[[str], None] | None = None,
+) -> ChatResult:
+    """Answer a turn of the conversation with a model; without a text, show what was said.
+
+    What fails leaves the conversation as it was.
+
+    Args:
+        spec: The model, the turn and its options.
+        session: Where the model is.
+        settings: How much a page shows.
+        on_text: Called with each new piece of the reply.
+
+    Raises:
+        SessionNameError: No such model.
+        HeadError: The model can't generate.
+        TokenizerError: It has no tokenizer, or that has no chat template.
+        OptionError: An option does not exist, or contradicts another.
+        InputError: The conversation has no room for the turn, or no turn to take back.
+        FitError: The device has no room for it.
+    """
+    loaded = _able(spec, session)
+    spec = dataclasses.replace(spec, name=loaded.name)
+    conversation = conversation_of(loaded)
+    before = conversation.talk
+    talk, notes = changed(before, spec, loaded.name)
+    result: ChatResult
+    if spec.text.strip():
+        replied = reply(loaded, conversation.memory, spec, talk, settings.max_new_tokens, on_text)
+        spec = dataclasses.replace(spec, max_new_tokens=replied.made.limit, seed=replied.made.seed)
+        after = _after(talk, spec, replied) or before
+        result = _turn(loaded, spec, (talk, after), replied, settings)
+    else:
+        _check_unused(spec)
+        after = talk
+        result = _look(loaded, spec, talk)
+    if after is not before:
+        result.notes = (*notes, *result.notes)
+        conversation.talk = after
+        session.log.append(spec)
+    return result
+
+
+def _able(spec: ChatSpec, session: Session) -> LoadedModel:
+    """Return the model, where it can keep a conversation."""
+    if not isinstance(spec.text, str):
+        raise InputError(f"a turn is one text, not {type(spec.text).__name__}")
+    loaded = session.get(spec.name)
+    check_head(loaded)
+    check_template(loaded)
+    return loaded
+
+
+def _after(talk: Talk, spec: ChatSpec, replied: Replied) -> Talk | None:
+    """Return the conversation with the reply, None where an interrupt came first."""
+    written = replied.written
+    if written.interrupted and not written.new_tokens:
+        return None
+    return talk.with_turn(Turn(spec.text, written.sequences[0].text))
+
+
+def _turn(
+    loaded: LoadedModel,
+    spec: ChatSpec,
+    talks: tuple[Talk, Talk],
+    replied: Replied,
+    settings: Settings,
+) -> TurnResult:
+    """Return the result of a turn; ``talks`` are the conversations before it and after."""
+    messages = talks[0].asking(spec.text)
+    code = script(
+        model_snippet(loaded),
+        messages_snippet(messages),
+        reply_snippet(loaded, replied.made, replied.prompts.pad_id),
+    )
+    prompt = prompt_text(loaded, messages, asking=True) if spec.show_prompt else ""
+    generated = GenerateResult.of(loaded, replied.prompts, replied.written, settings, code)
+    read = Read(len(talks[0].turns) + 1, replied.prompts.width, replied.reused)
+    said = Said.of(loaded, talks[1], prompt)
+    notes = (*special_notes(loaded, spec.text), *_interrupt_notes(replied.written))
+    return TurnResult(said, generated, read, notes=notes)
+
+
+def _look(loaded: LoadedModel, spec: ChatSpec, talk: Talk) -> ChatResult:
+    messages = talk.messages
+    prompt = prompt_text(loaded, messages, asking=False) if messages else ""
+    contents = [one["content"] for one in messages]
+    extent = Extent(
+        tuple(count_tokens(loaded, contents)),
+        len(prompt_ids(loaded, messages, asking=False)) if messages else 0,
+        position_limit(loaded.model),
+    )
+    return ChatResult(
+        Said.of(loaded, talk, prompt if spec.show_prompt else ""),
+        extent,
+        notes=(),
+        code=script(model_snippet(loaded), messages_snippet(messages)),
+    )
+
+
+def _check_unused(spec: ChatSpec) -> None:
+    """Refuse options of a reply where there is nothing to reply to."""
+    for name in _OF_A_REPLY:
+        if getattr(spec, name) not in (None, ()):
+            option = {"extra": "set"}.get(name, name.replace("_", "-"))
+            raise OptionError(f"there is no text to answer, so --{option} does nothing here")
+
+
+def _interrupt_notes(written: Written) -> tuple[str, ...]:
+    if not written.interrupted:
+        return ()
+    if not written.new_tokens:
+        return ("interrupted before the first token: the conversation is as it was",)
+    tokens = plural(written.new_tokens, "token")
+    return (f"interrupted after {tokens}: the turn is kept as it is, --undo takes it back",)

@@ -1,0 +1,165 @@
+"""What a generation gives back: the text, each token's numbers, and the IDs in reach."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hf_magics.display.parts import Note, Page
+from hf_magics.display.shown import Shown
+from hf_magics.inference.generation import pages
+from hf_magics.inference.generation.encoding import Prompts
+from hf_magics.inference.generation.recording import Step
+from hf_magics.inference.generation.written import Written
+from hf_magics.inference.tensors import nbytes_held
+from hf_magics.modeling import store
+from hf_magics.modeling.store import Kept, LoadedModel
+from hf_magics.settings import Settings
+
+
+@dataclass(frozen=True)
+class Made:
+    """What the result says of its model and prompts; ``words`` are the tokens that occur."""
+
+    name: str
+    number: int
+    head: str
+    prompts: tuple[str, ...]
+    rows: int
+    words: Mapping[int, str]
+
+
+class GenerateResult(Shown):
+    """What was written, with the probability of each token.
+
+    The IDs as ``generate`` gave them are kept as outputs are: in a notebook within a budget, with
+    ``-o NAME`` and in scripts by the result.
+    """
+
+    def __init__(
+        self, made: Made, written: Written, *, held: Mapping[str, Any] | None, code: str
+    ) -> None:
+        self._made = made
+        self._written = written
+        self._held = held
+        self._ticket = 0
+        self.code = code
+
+    @classmethod
+    def of(
+        cls,
+        loaded: LoadedModel,
+        prompts: Prompts,
+        written: Written,
+        settings: Settings,
+        code: str,
+    ) -> GenerateResult:
+        """Return the result of what was written."""
+        head = type(loaded.model).__name__
+        words = token_words(loaded, written)
+        made = Made(loaded.name, loaded.number, head, prompts.texts, settings.rows, words)
+        return cls(made, without_outputs(written), held={"outputs": written.outputs}, code=code)
+
+    @property
+    def text(self) -> list[str]:
+        """What was written, without the prompts and special tokens: a text a sequence."""
+        return [one.text for one in self._written.sequences]
+
+    @property
+    def ids(self) -> list[list[int]]:
+        """The new tokens of each sequence, its end token included."""
+        return [list(one.ids) for one in self._written.sequences]
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """The text for each prompt; a list of texts where there are several."""
+        texts: dict[int, list[str]] = {}
+        for one in self._written.sequences:
+            texts.setdefault(one.line, []).append(one.text)
+        return tuple(some[0] if len(some) == 1 else some for some in texts.values())
+
+    @property
+    def outputs(self) -> Any:
+        """The IDs as ``generate`` gave them, with prompts and padding; None after an interrupt.
+
+        Raises:
+            EvictedError: They were let go for newer ones.
+        """
+        held = store.session.kept.get(self._ticket) if self._held is None else self._held
+        return held["outputs"]
+
+    @property
+    def model(self) -> Any:
+        """The transformers model; an error where it was dropped since."""
+        return store.session.by_number(self._made.number).model
+
+    @property
+    def tokenizer(self) -> Any:
+        """The transformers tokenizer, None where the model has none."""
+        return store.session.by_number(self._made.number).tokenizer
+
+    def kept_in(self, kept: Kept, budget: int) -> GenerateResult:
+        """Return the same result, its tensors in a store of a limited size."""
+        if self._held is None:
+            return self
+        other = GenerateResult(self._made, self._written, held=None, code=self.code)
+        other._ticket = kept.put(self._held, nbytes_held(self._held), budget)
+        return other
+
+    def records(self) -> list[dict[str, Any]]:
+        """A row a token: ``prob`` and ``rank`` after the processors, ``raw_…`` before them."""
+        words = self._made.words
+        return [
+            {
+                "line": one.line,
+                "sequence": one.number,
+                "position": at,
+                "token": words[step.id],
+                "id": step.id,
+                "text": one.text[slice(*span)],
+                "prob": step.prob,
+                "rank": step.rank,
+                "raw_prob": step.raw_prob,
+                "raw_rank": step.raw_rank,
+                "top": _named(step.top, words),
+                "raw_top": _named(step.raw_top, words),
+            }
+            for one in self._written.sequences
+            for at, (step, span) in enumerate(zip(one.steps, one.spans, strict=True))
+        ]
+
+    def page(self) -> Page:
+        """The text on its tints, the tokens folded, and one line on how much was written."""
+        made = self._made
+        parts = pages.parts(made.prompts, self._written, made.words, made.rows)
+        notes = tuple(Note(note) for note in self._written.notes)
+        return Page(f"{made.name} · {made.head} · generate", parts, notes)
+
+
+def token_words(loaded: LoadedModel, written: Written) -> dict[int, str]:
+    """Return each token that a result names as the tokenizer writes it, such as ``ĠParis``."""
+    ids = {one for sequence in written.sequences for step in sequence.steps for one in _ids(step)}
+    ordered = sorted(ids)
+    if loaded.tokenizer is None:
+        return {one: str(one) for one in ordered}
+    with loaded.lock:
+        names = loaded.tokenizer.convert_ids_to_tokens(ordered)
+    return {
+        one: str(one) if name is None else str(name)
+        for one, name in zip(ordered, names, strict=True)
+    }
+
+
+def without_outputs(written: Written) -> Written:
+    """Return the same without its tensor: what a page needs is small."""
+    return dataclasses.replace(written, outputs=None)
+
+
+def _ids(step: Step) -> tuple[int, ...]:
+    return (step.id, *(one for one, _ in (*step.top, *step.raw_top)))
+
+
+def _named(top: tuple[tuple[int, float], ...], words: Mapping[int, str]) -> dict[str, float]:
+    return {words[one]: prob for one, prob in top}

@@ -1,0 +1,173 @@
+"""What an inference gives back: the answer's page, with the real outputs in reach."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hf_magics.display.numbers import plural, seconds
+from hf_magics.display.parts import Code, Fold, Note, Page, Text
+from hf_magics.display.shown import Shown
+from hf_magics.inference.cutting import Cut
+from hf_magics.inference.tasks import Answer, Done
+from hf_magics.inference.tensors import nbytes_held
+from hf_magics.modeling import store
+from hf_magics.modeling.store import Kept
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What was run: the model, the task, the first texts, what was cut, and the seconds.
+
+    ``inputs`` and ``tokens`` are counts, 0 where tensors were given.
+    """
+
+    name: str
+    number: int
+    head: str
+    task: str
+    texts: tuple[str, ...]
+    inputs: int
+    tokens: int
+    cuts: tuple[Cut, ...]
+    seconds: float
+    unit: str = "line"
+
+    @classmethod
+    def of(cls, done: Done, took: float, *, echoes: bool) -> Ran:
+        """Return what is said of a request that was run."""
+        request = done.request
+        return cls(
+            request.loaded.name,
+            request.loaded.number,
+            type(request.loaded.model).__name__,
+            request.spec.task,
+            _echo(request.inputs.texts) if echoes else (),
+            request.inputs.count,
+            sum(done.encoded.lengths),
+            done.encoded.cuts,
+            took,
+            "input" if request.inputs.kind == "things" else "line",
+        )
+
+    def words(self) -> str:
+        """Say how much was run, and how long that took."""
+        lines = plural(self.inputs, self.unit) if self.inputs else "tensors"
+        tokens = f", {plural(self.tokens, 'token')}" if self.tokens else ""
+        return f"{lines}{tokens}; the model took {seconds(self.seconds)}."
+
+
+class InferResult(Shown):
+    """The answer of a task, with the real outputs in reach.
+
+    In a notebook the tensors are kept within a budget; with ``-o NAME``, and in scripts, the result
+    owns them.
+    """
+
+    def __init__(
+        self,
+        ran: Ran,
+        answer: Answer,
+        notes: tuple[str, ...],
+        *,
+        held: Mapping[str, Any] | None,
+        code: str,
+    ) -> None:
+        self._ran = ran
+        self._answer = dataclasses.replace(answer, raw={})
+        self._notes = notes
+        self._held = held
+        self._ticket = 0
+        self.code = code
+
+    @property
+    def task(self) -> str:
+        """The task that was answered."""
+        return self._ran.task
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """The answer's main value for each input: a label, a text, a vector."""
+        main = self._answer.main
+        return tuple(self._raw(main)) if main else self._answer.values
+
+    @property
+    def outputs(self) -> Any:
+        """The model's own output, in the order and with the padding of one plain batch.
+
+        Raises:
+            EvictedError: It was let go for newer ones.
+        """
+        return self._raw("outputs")
+
+    @property
+    def embeddings(self) -> Any:
+        """The vectors, an array of the shape (inputs, dimensions).
+
+        Raises:
+            AttributeError: The task gives none.
+            EvictedError: They were let go for newer ones.
+        """
+        return self._raw("embeddings")
+
+    @property
+    def text(self) -> list[str]:
+        """What was written, a text an input; empty for tasks that write none."""
+        return list(self._answer.text)
+
+    @property
+    def model(self) -> Any:
+        """The transformers model; an error where it was dropped since."""
+        return store.session.by_number(self._ran.number).model
+
+    @property
+    def tokenizer(self) -> Any:
+        """The transformers tokenizer, None where the model has none."""
+        return store.session.by_number(self._ran.number).tokenizer
+
+    def kept_in(self, kept: Kept, budget: int) -> InferResult:
+        """Return the same result, its tensors in a store of a limited size."""
+        if self._held is None:
+            return self
+        other = InferResult(self._ran, self._answer, self._notes, held=None, code=self.code)
+        other._ticket = kept.put(
+            self._held, nbytes_held(self._held), budget, owner=self._ran.number
+        )
+        return other
+
+    def _raw(self, name: str) -> Any:
+        held = store.session.kept.get(self._ticket) if self._held is None else self._held
+        if name not in held:
+            raise AttributeError(f"a result of {self.task} has no {name}")
+        return held[name]
+
+    def records(self) -> list[dict[str, Any]]:
+        """The task's rows."""
+        main = self._answer.main
+        if not main:
+            return self._answer.records
+        column = main.removesuffix("s")
+        rows = zip(self._answer.records, self._raw(main), strict=True)
+        return [{**record, column: row} for record, row in rows]
+
+    def page(self) -> Page:
+        """The notes, the answer, and one line on what was run."""
+        ran = self._ran
+        echo = (Text("\n".join(ran.texts)),) if ran.texts else ()
+        notes = tuple(Note(note) for note in self._notes)
+        lost = tuple(Code(f"line {cut.line}: {cut.lost_text}") for cut in ran.cuts)
+        folded = (Fold("Text that was lost", lost),) if lost else ()
+        parts = (*echo, *self._answer.parts, *folded, Text(ran.words()))
+        return Page(f"{ran.name} · {ran.head} · {ran.task}", parts, notes)
+
+
+def _echo(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the first lines as they were read, shortened."""
+    shown = [text if len(text) <= _WIDE else f"{text[:_WIDE]}…" for text in texts[:_MOST_ECHOED]]
+    more = len(texts) - _MOST_ECHOED
+    return (*shown, *([f"… and {plural(more, 'more line')}"] if more > 0 else []))
+
+
+_WIDE, _MOST_ECHOED = 100, 3

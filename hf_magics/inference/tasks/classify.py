@@ -1,0 +1,163 @@
+"""Text classification: a label, or several, or a number for each text or pair."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import torch
+
+from hf_magics.display.numbers import number
+from hf_magics.display.parts import Bar, Cell, Column, Table
+from hf_magics.inference import running
+from hf_magics.inference.answering.answer import Answer
+from hf_magics.inference.answering.task import Done, Request, Task
+from hf_magics.inference.answering.words import (
+    left_out,
+    named_lines,
+    need_positive,
+    prob,
+    shortened,
+)
+from hf_magics.inference.tokenizing import Encoded
+
+_SHOWN = 5
+_MORE_LIKELY_THAN_NOT = 0.5
+
+
+class Classify(Task):
+    """Softmax over the labels; a sigmoid each where several may hold; the number of a regression.
+
+    The choice is that of transformers' ``TextClassificationPipeline``: the config's
+    ``problem_type``, else a sigmoid for one label and a softmax for several.
+    """
+
+    name = "text-classification"
+    options = ("top_k",)
+
+    def check(self, request: Request) -> None:
+        """Refuse a ``--top-k`` below 1."""
+        super().check(request)
+        need_positive(request, "top_k")
+
+    def run(self, request: Request, encoded: Encoded) -> tuple[Any, dict[str, Any]]:
+        """Lend a decoder's config a pad token too: it classifies at the last token before it."""
+        config = request.loaded.config.get_text_config()
+        if config.pad_token_id is not None or not encoded.pad_word:
+            return super().run(request, encoded)
+        config.pad_token_id = request.loaded.tokenizer.convert_tokens_to_ids(encoded.pad_word)
+        try:
+            return running.run(request.loaded, encoded.inputs, dict(request.spec.extra))
+        finally:
+            config.pad_token_id = None
+
+    def answer(self, done: Done) -> Answer:
+        """Return a row an input: the label, its probability, and the next likely ones."""
+        config = done.request.loaded.config
+        logits = done.outputs["logits"].float()
+        kind = kind_of(config)
+        if kind == "regression":
+            return _regression(done, logits)
+        scores = (logits.sigmoid() if kind == "multi-label" else logits.softmax(dim=-1)).cpu()
+        most = min(done.request.options.get("top_k", _SHOWN), scores.shape[-1])
+        top = scores.topk(most, dim=-1)
+        labels = [[config.id2label[one] for one in row] for row in top.indices.tolist()]
+        return _ranked(done, labels, top.values.tolist(), kind)
+
+    def decoding(self, done: Done) -> tuple[str, ...]:
+        """Return logits to labels."""
+        kind = kind_of(done.request.loaded.config)
+        if kind == "regression":
+            return ("values = outputs.logits.tolist()",)
+        if kind == "multi-label":
+            return (
+                "probabilities = outputs.logits.sigmoid()",
+                "labels = [",
+                "    [model.config.id2label[i] for i, p in enumerate(row) if p > 0.5]",
+                "    for row in probabilities.tolist()",
+                "]",
+            )
+        return (
+            "probabilities = outputs.logits.softmax(dim=-1)",
+            "labels = [model.config.id2label[i] for i in probabilities.argmax(dim=-1).tolist()]",
+        )
+
+
+def kind_of(config: Any) -> str:
+    """Return ``single-label``, ``multi-label`` or ``regression``."""
+    if config.problem_type == "regression":
+        return "regression"
+    if config.problem_type == "multi_label_classification" or config.num_labels == 1:
+        return "multi-label"
+    return "single-label"
+
+
+def notes_on_labels(config: Any) -> tuple[str, ...]:
+    """Say that the labels have no names."""
+    names = config.id2label.values()
+    if all(re.fullmatch(r"LABEL_\d+", str(name)) for name in names):
+        return (_UNNAMED,)
+    return ()
+
+
+_UNNAMED = (
+    "the checkpoint does not name its labels: LABEL_0 is the first; "
+    """%hf_load … id2label='{"0": "negative", "1": "positive"}' names them"""
+)
+
+
+def _regression(done: Done, logits: torch.Tensor) -> Answer:
+    config = done.request.loaded.config
+    rows = logits.tolist()
+    names = [str(config.id2label[at]) for at in range(logits.shape[-1])]
+    texts = named_lines(done.request, len(rows))
+    columns = (Column("line"), *(Column(name, "right") for name in names))
+    shown = done.request.settings.rows
+    cells = tuple(
+        (shortened(text), *(number(value) for value in row))
+        for text, row in zip(texts[:shown], rows, strict=False)
+    )
+    records = [
+        {"line": at, "text": text, "label": name, "value": value}
+        for at, (text, row) in enumerate(zip(texts, rows, strict=True), 1)
+        for name, value in zip(names, row, strict=True)
+    ]
+    values = tuple(row[0] if len(row) == 1 else row for row in rows)
+    table = Table(columns, cells, "Regression", left_out(len(rows), shown))
+    return Answer((table,), records, (), values)
+
+
+def _ranked(done: Done, labels: list[list[str]], scores: list[list[float]], kind: str) -> Answer:
+    request = done.request
+    texts = named_lines(request, len(labels))
+    shown = request.settings.rows
+    columns = (Column("line"), Column("label"), Column("probability"), Column("then"))
+    rows: list[tuple[Cell, ...]] = [
+        (shortened(text), row[0], Bar(values[0], prob(values[0])), _rest(row, values))
+        for text, row, values in zip(texts[:shown], labels, scores, strict=False)
+    ]
+    several = kind == "multi-label"
+    caption = "Labels, each by itself" if several else "Labels"
+    parts = (Table(columns, tuple(rows), caption, left_out(len(labels), shown)),)
+    most = request.options.get("top_k", 1)
+    records = [
+        {"line": at, "text": text, "rank": rank, "label": label, "prob": value}
+        for at, (text, row, values) in enumerate(zip(texts, labels, scores, strict=True), 1)
+        for rank, (label, value) in enumerate(zip(row[:most], values, strict=False), 1)
+    ]
+    best: tuple[Any, ...] = tuple(row[0] for row in labels)
+    if several:
+        best = tuple(
+            [
+                label
+                for label, value in zip(row, values, strict=True)
+                if value > _MORE_LIKELY_THAN_NOT
+            ]
+            for row, values in zip(labels, scores, strict=True)
+        )
+    return Answer(parts, records, notes_on_labels(request.loaded.config), best)
+
+
+def _rest(labels: list[str], scores: list[float]) -> str:
+    following = list(zip(labels, scores, strict=True))[1:]
+    return ", ".join(f"{label} {prob(value)}" for label, value in following)

@@ -1,0 +1,1 @@
+"""Tasks that go through transformers' own ``pipeline``: images, sound, tables, documents."""

@@ -1,0 +1,64 @@
+"""What ``-o`` does: a variable for the result, or a column of a table for its values."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Mapping
+from typing import Any
+
+from hf_magics.display.shown import Shown
+from hf_magics.errors import OptionError
+from hf_magics.optional import optional
+
+
+def check_output(name: str, variables: Mapping[str, Any], inputs: Any = None) -> None:
+    """Refuse what nothing can be bound to, before anything is run.
+
+    Args:
+        name: ``out``, or ``df.column``; ``""`` binds nothing.
+        variables: The notebook's variables.
+        inputs: What is run: a column needs as many inputs as its table has rows.
+
+    Raises:
+        OptionError: It is no Python name, no table, or one of another length.
+    """
+    if not name:
+        return
+    table, dot, column = name.partition(".")
+    if not (table.isidentifier() and not keyword.iskeyword(table) and bool(dot) == bool(column)):
+        raise OptionError(f"-o takes the name of a variable, or TABLE.COLUMN, not '{name}'")
+    if not dot:
+        return
+    frame = variables.get(table)
+    if frame is None or not hasattr(frame, "columns"):
+        raise OptionError(f"-o {name}: {table} is no table (a pandas or polars DataFrame)")
+    count = 1 if isinstance(inputs, str) or not hasattr(inputs, "__len__") else len(inputs)
+    if count != len(frame):
+        raise OptionError(
+            f"-o {name}: {table} has {len(frame):,} rows, and the inputs are {count:,}: "
+            f"-i {table}.COLUMN gives one a row"
+        )
+
+
+def bind(name: str, result: Shown, shell: Any) -> None:
+    """Bind a result to a variable, or its values to the column of a table.
+
+    Raises:
+        OptionError: A column is wanted, and the result has no main value an input.
+    """
+    table, dot, column = name.partition(".")
+    if not dot:
+        shell.user_ns[name] = result
+        return
+    values = list(getattr(result, "values", ()))
+    if not values:
+        raise OptionError(
+            f"-o {name}: this answer has no main value an input for a column; "
+            "-o NAME binds the result, and its .df has the rows"
+        )
+    frame = shell.user_ns[table]
+    if hasattr(frame, "with_columns"):  # polars: a table is not changed in place
+        polars = optional("polars", extra="data")
+        shell.user_ns[table] = frame.with_columns(polars.Series(column, values))
+    else:
+        frame[column] = values

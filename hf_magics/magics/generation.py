@@ -1,0 +1,70 @@
+"""The magics that write text: generate."""
+
+from __future__ import annotations
+
+from IPython.core.magic import line_cell_magic, magics_class
+from IPython.core.magic_arguments import argument
+
+from hf_magics import api
+from hf_magics.display.shown import Shown
+from hf_magics.magics.base import Base, magic
+from hf_magics.magics.binding import check_output
+from hf_magics.magics.options import INPUT, OUTPUT, SET, WHOLE, options, pairs, payload
+
+MODEL = argument(
+    "-m", "--model", default="", metavar="NAME", help="the model; else the current one"
+)
+WRITING = (
+    argument("--max-new-tokens", type=int, default=None, metavar="N", help="tokens at most"),
+    argument("--temperature", type=float, default=None, metavar="T", help="0 is greedy; else draw"),
+    argument("--top-p", type=float, default=None, metavar="P", help="draw from this probability"),
+    argument("--top-k", type=int, default=None, metavar="K", help="draw from the K likeliest"),
+    argument("--beams", type=int, default=None, metavar="N", help="compare N texts; no streaming"),
+    argument("--seed", type=int, default=None, metavar="N", help="makes what is drawn repeatable"),
+    argument("--stop", action="append", metavar="TEXT", help="end at this text; repeatable"),
+)
+"""How text is written, one prompt or a chat."""
+
+
+@magics_class
+class GenerationMagics(Base):
+    """A short method a magic; each gives back what its verb gives."""
+
+    @line_cell_magic
+    @magic
+    @options(
+        "hf_generate [options] TEXT (or %%hf_generate [options], and a cell of prompts)",
+        MODEL,
+        *WRITING,
+        argument("--sequences", type=int, default=None, metavar="N", help="texts for each prompt"),
+        INPUT,
+        *OUTPUT,
+        SET,
+        WHOLE,
+    )
+    def hf_generate(self, line: str, cell: str | None = None) -> Shown:
+        """Write on from a text, one prompt a line, and show how sure each token was.
+
+        --set takes any field of transformers' GenerationConfig: --set repetition_penalty=1.1. A
+        line that ends in ? is IPython's help before a magic sees it: write questions in a cell.
+        """
+        asked = self.ask(self.hf_generate, line, cell, has_text=True)
+        o = asked.options
+        inputs, variable = payload(asked, self.variables)
+        check_output(o.output, self.variables, inputs)
+        result = api.generate(
+            inputs,
+            model=o.model,
+            max_new_tokens=o.max_new_tokens,
+            temperature=o.temperature,
+            top_p=o.top_p,
+            top_k=o.top_k,
+            beams=o.beams,
+            seed=o.seed,
+            stop=tuple(o.stop or ()),
+            sequences=o.sequences,
+            set=pairs(o.set),
+            variable=variable,
+            settings=self.settings,
+        )
+        return self.give(asked, result, self.hf_generate)

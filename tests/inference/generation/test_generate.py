@@ -1,0 +1,311 @@
+"""Generate: the same tokens as plain ``generate``, and why each text ended."""
+
+import os
+import signal
+
+import pytest
+import torch
+
+import hf_magics as hf
+from hf_magics.display.parts import Table
+from hf_magics.errors import HeadError, InputError, OptionError, TokenizerError
+from tests.inference.plain import END, notes
+
+
+def plain_ids(model, tokenizer, texts, **words):
+    """What a script with transformers alone writes: IDs with prompts and padding."""
+    batch = tokenizer(list(texts), padding=len(texts) > 1, padding_side="left", return_tensors="pt")
+    with torch.inference_mode():
+        return model.generate(**batch, pad_token_id=0, **words)
+
+
+def rows_of(result) -> list[dict]:
+    """The first table of a page, a dict a row."""
+    table = next(part for part in result.page().parts if isinstance(part, Table))
+    names = [column.name for column in table.columns]
+    return [dict(zip(names, row, strict=True)) for row in table.rows]
+
+
+def run_code(result, entry, **names):
+    """Execute the lines of ``.code`` behind the model's own, which is given."""
+    made = {"writer": entry.model}  # what the notebook calls it
+    scope = {"tokenizer": entry.tokenizer, "torch": torch, **made, **names}
+    exec(result.code, scope)
+    return scope
+
+
+def test_a_text_that_was_learned_is_written(writer):
+    """The trained model goes on as its line does, and stops at the end token."""
+    result = hf.generate("france:")
+    assert result.text == [" paris 🙂 it is"]
+    assert result.ids[0][-1] == writer.tokenizer.eos_token_id
+    assert "stopped: end token" in repr(result)
+
+
+def test_greedy_is_what_generate_gives(writer):
+    """The IDs are plain generate's, for one prompt and for a padded batch."""
+    writer.tokenizer.pad_token = END
+    for texts in (["one two"], ["a b", "france: pa", "xyz and more of it"]):
+        expected = plain_ids(writer.model, writer.tokenizer, texts, max_new_tokens=9)
+        assert torch.equal(hf.generate(texts, max_new_tokens=9).outputs, expected)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {},
+        {"temperature": 1.4, "seed": 3},
+        {"temperature": 0.7, "top_p": 0.9, "top_k": 20, "seed": 5, "sequences": 3},
+        {"beams": 3},
+        {"beams": 4, "sequences": 2},
+        {"beams": 2, "temperature": 1.3, "seed": 1},
+        {"set": {"repetition_penalty": 1.3, "no_repeat_ngram_size": 2}},
+        {"stop": ["four", "is"]},
+        {"set": {"max_length": 20}},
+        {"set": {"prompt_lookup_num_tokens": 2}},
+    ],
+)
+def test_the_code_gives_the_same_ids(writer, words):
+    """What ``.code`` runs is the same generation, whatever was asked."""
+    result = hf.generate(
+        ["one two", "france:"][: 1 if "prompt_lookup" in str(words) else 2], **words
+    )
+    scope = run_code(result, writer)
+    assert torch.equal(scope["outputs"], result.outputs)
+    assert scope["texts"] == result.text
+    assert "hf_magics" not in result.code
+
+
+@pytest.mark.parametrize("kind", ["t5", "bart"])
+def test_encoder_decoders_write_too(tiny, minilm, kind):
+    """The outputs begin with the decoder's start, and only what is new is told."""
+    texts = ["hello there you", "good day"]
+    entry = tiny(kind, tokenizer=minilm, vocab_size=31000, task="text2text-generation")
+    batch = entry.tokenizer(texts, padding=True, return_tensors="pt", return_token_type_ids=False)
+    start = {"decoder_start_token_id": 0}
+    result = hf.generate(texts, max_new_tokens=5, set=start)
+    expected = entry.model.generate(**batch, max_new_tokens=5, **start)
+    assert torch.equal(result.outputs, expected)
+    assert result.ids == expected[:, 1:].tolist()
+    assert torch.equal(run_code(result, entry)["outputs"], expected)
+    beams = hf.generate(texts, max_new_tokens=5, beams=2, set=start)
+    plain = entry.model.generate(**batch, max_new_tokens=5, num_beams=2, **start)
+    assert torch.equal(beams.outputs, plain)
+
+
+def test_token_ids_and_tensors_are_prompts_too(writer):
+    """Lists of IDs are padded on the left; a dictionary is taken as it is."""
+    ids = [writer.tokenizer("one two")["input_ids"], writer.tokenizer("a b a b")["input_ids"]]
+    by_text = hf.generate(["one two", "a b a b"])
+    by_ids = hf.generate(ids)
+    assert by_ids.ids == by_text.ids
+    assert torch.equal(run_code(by_ids, writer)["outputs"], by_ids.outputs)
+    tensors = {"input_ids": torch.tensor(ids[:1])}
+    by_tensor = hf.generate(tensors, variable="given")
+    assert by_tensor.ids == by_text.ids[:1]
+    assert run_code(by_tensor, writer, given=tensors)["texts"] == by_tensor.text
+    with pytest.raises(InputError, match="padded on the right"):
+        hf.generate({"input_ids": torch.ones(1, 2).long(), "attention_mask": torch.eye(2)[:1]})
+
+
+def test_a_model_without_a_tokenizer_writes_ids(tiny):
+    """IDs in, IDs out."""
+    entry = tiny("gpt2", vocab_size=50, task="text-generation", eos_token_id=0)
+    result = hf.generate([[1, 2, 3]], max_new_tokens=4)
+    expected = entry.model.generate(
+        torch.tensor([[1, 2, 3]]),
+        attention_mask=torch.ones(1, 3).long(),
+        max_new_tokens=4,
+        pad_token_id=0,
+    )
+    assert torch.equal(result.outputs, expected)
+    assert result.text == [" ".join(map(str, result.ids[0]))]
+    with pytest.raises(TokenizerError, match="no tokenizer"):
+        hf.generate("hello")
+    with pytest.raises(TokenizerError, match="--stop compares text"):
+        hf.generate([[1]], stop="a")
+
+
+def test_the_tokenizer_and_the_random_numbers_are_as_before(writer):
+    """Neither the padding nor the seed of a generation is left behind."""
+    torch.manual_seed(1)
+    state = torch.get_rng_state()
+    side = writer.tokenizer.padding_side
+    hf.generate(["one", "france: paris"], temperature=1.0, seed=4, max_new_tokens=3)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert (writer.tokenizer.padding_side, writer.tokenizer.pad_token) == (side, None)
+
+
+def test_what_is_drawn_can_be_drawn_again(writer):
+    """Without --seed one is chosen and said, and it gives the same text."""
+    torch.manual_seed(7)
+    first = hf.generate("x", temperature=1.5)
+    said = next(note for note in notes(first) if "drawn" in note)
+    seed = int(said.partition("--seed ")[2].split()[0])
+    assert hf.generate("x", temperature=1.5, seed=seed).ids == first.ids
+    assert "temperature 1.5" in said
+    torch.manual_seed(7)
+    assert hf.generate("x", temperature=1.5).ids == first.ids
+
+
+def test_nothing_is_drawn_unless_it_is_asked(writer):
+    """Greedy by default; where the checkpoint samples, the page says so."""
+    assert notes(hf.generate("one two")) == []
+    writer.model.generation_config.do_sample = True
+    try:
+        assert any("drawn" in note for note in notes(hf.generate("one two")))
+        greedy = hf.generate("one two", temperature=0)
+        assert notes(greedy) == []
+        assert "do_sample=False" in greedy.code
+    finally:
+        writer.model.generation_config.do_sample = None
+
+
+def test_why_it_stopped(writer):
+    """The end token, a stop string, the limit: in words, and what never came is said."""
+    assert "stopped: limit of 3 tokens" in repr(hf.generate("france:", max_new_tokens=3))
+    stopped = hf.generate("one", stop=["four", "nine"])
+    assert stopped.text == [" two three four"]
+    assert "stopped: stop string 'four'" in repr(stopped)
+    assert notes(stopped) == ["--stop 'nine' never came"]
+    both = hf.generate(["a b a b", "france:"], max_new_tokens=9)
+    assert [row["stopped"] for row in rows_of(both)] == ["end token", "limit of 9 tokens"]
+    assert "1 × end token, 1 × limit of 9 tokens" in both.page().parts[-1].text
+
+
+def test_a_prompt_longer_than_the_positions_is_refused(writer):
+    """The line, its tokens and the positions; where only the sum is too long, the limit gives way."""
+    with pytest.raises(InputError, match="line 2 has 70 tokens, and writer has 64 positions"):
+        hf.generate(["a", "z" * 70])
+    with pytest.raises(InputError, match="one has to be left"):
+        hf.generate("z" * 64)
+    lowered = hf.generate("z" * 60, max_new_tokens=30)
+    assert len(lowered.ids[0]) <= 4
+    assert "at most 4 tokens are written, not 30" in notes(lowered)[0]
+
+
+def test_an_interrupt_keeps_what_was_written(writer):
+    """A real SIGINT after some tokens: no error, those tokens, a note, and a model that is ready."""
+    whole = hf.generate("one")
+    for after in (1, 3, 7):
+        seen = []
+
+        def interrupt(piece, seen=seen, after=after):
+            seen.append(piece)
+            if len(seen) == after:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        result = hf.generate("one", on_text=interrupt)
+        assert after <= len(result.ids[0]) <= after + 1
+        assert result.ids[0] == whole.ids[0][: len(result.ids[0])]
+        assert f"interrupted after {len(result.ids[0])} token" in notes(result)[0]
+        assert whole.text[0].startswith(result.text[0])
+        assert "stopped: interrupted" in repr(result)
+    assert hf.generate("one").ids == whole.ids
+
+
+def test_an_interrupt_before_the_first_token_gives_an_empty_text(writer):
+    """It comes while the prompt is read: the result is there, with nothing in it."""
+    handle = writer.model.register_forward_pre_hook(lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    try:
+        for words in ({}, {"beams": 2}):
+            result = hf.generate("one", **words)
+            assert (result.text, result.ids, result.outputs) == ([""], [[]], None)
+            assert any("interrupted after 0 tokens" in note for note in notes(result))
+            assert "nothing was written" in repr(result)
+    finally:
+        handle.remove()
+
+
+def test_an_interrupt_keeps_the_best_beam(writer):
+    """Of beams the likeliest so far is kept."""
+    calls = []
+
+    def interrupt(*_):
+        calls.append(1)
+        if len(calls) == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    handle = writer.model.register_forward_pre_hook(interrupt)
+    try:
+        result = hf.generate("one", beams=2)
+    finally:
+        handle.remove()
+    assert result.text[0]
+    assert " two three four five six".startswith(result.text[0])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"set": {"repetition_penality": 1.1}}, "did you mean 'repetition_penalty'"),
+        ({"set": {"output_scores": True}}, ".df has each token's probability"),
+        ({"set": {"num_beams": 2}, "beams": 2}, "--set num_beams and --beams"),
+        ({"temperature": 0, "top_p": 0.9}, "temperature 0 always takes the likeliest"),
+        ({"temperature": 0, "set": {"do_sample": True}}, "leave out one"),
+        ({"temperature": -1}, "--temperature -1"),
+        ({"temperature": float("nan")}, "--temperature nan"),
+        ({"top_p": 1.5}, "--top-p 1.5"),
+        ({"top_p": 0}, "--top-p 0"),
+        ({"top_k": -2}, "--top-k -2"),
+        ({"beams": 0}, "--beams 0"),
+        ({"seed": -1, "temperature": 1.0}, "--seed -1"),
+        ({"sequences": 3}, "--temperature 0.8 draws"),
+        ({"sequences": 3, "beams": 2}, "--sequences 3"),
+        ({"max_new_tokens": 0}, "--max-new-tokens 0"),
+        ({"max_new_tokens": 5, "set": {"max_length": 9}}, "leave out one"),
+        ({"set": {"do_sample": False}, "top_p": 0.5}, "top_p"),
+        ({"set": {"length_penalty": 2.0}}, "num_beams"),
+        ({"set": {"penalty_alpha": 0.6, "do_sample": False, "top_k": 4}}, "top_k"),
+        ({"set": {"num_beam_groups": 2, "diversity_penalty": 0.5}, "beams": 2}, "no group beam"),
+        ({"set": {"cache_implementation": "nonsense"}}, "cache_implementation"),
+        ({"stop": ""}, "--stop needs a text"),
+    ],
+)
+def test_options_that_contradict_are_refused_in_one_line(writer, words, said):
+    """Before anything is run, naming the option."""
+    with pytest.raises(OptionError) as caught:
+        hf.generate("one", **words)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+def test_a_head_that_cannot_write_is_named(bert):
+    """BertModel can't generate: the line says which head can."""
+    with pytest.raises(HeadError, match="BertModel, which can't generate"):
+        hf.generate("hello")
+
+
+def test_pieces_are_told_as_they_come(writer):
+    """The pieces make the text; a character of four bytes comes whole."""
+    pieces = []
+    result = hf.generate("france:", on_text=pieces.append)
+    assert "".join(pieces) == result.text[0]
+    assert "🙂" in pieces
+    assert len(pieces) > 8
+    several = hf.generate(["one", "france:"], on_text=pieces.append)
+    assert any("not streamed" in note for note in notes(several))
+    assert any("nothing was streamed" in note for note in notes(hf.generate("one", beams=2)))
+
+
+def test_an_error_of_the_listener_is_its_own(writer):
+    """What ``on_text`` raises comes out as it is."""
+
+    def fail(_):
+        raise ValueError("mine")
+
+    with pytest.raises(ValueError, match=r"^mine$"):
+        hf.generate("one", on_text=fail)
+
+
+def test_the_log_has_what_was_used(writer, session):
+    """The resolved spec: the model, the limit, the seed."""
+    hf.generate("one", temperature=1.0, seed=3)
+    spec = session.log[-1]
+    assert (spec.name, spec.max_new_tokens, spec.seed) == (
+        "writer",
+        63,
+        3,
+    ) or spec.max_new_tokens < 64
+    hash(spec)

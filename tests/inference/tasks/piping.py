@@ -1,0 +1,26 @@
+"""What tests of pipelines share: a result's code run, answers compared."""
+
+import pytest
+import torch
+
+
+def run_code(code: str, **names) -> dict:
+    """Run a result's code as a fresh script, with the notebook's variables."""
+    exec(code, names)
+    return names
+
+
+def best(result) -> tuple:
+    """The main value of each input."""
+    return result.values
+
+
+def same(one, other) -> bool:
+    """Whether two answers are the same, numbers to 1e-5."""
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, torch.Tensor):
+        return torch.allclose(one, other, atol=1e-5)
+    return one == (pytest.approx(other, abs=1e-5) if isinstance(one, float) else other)

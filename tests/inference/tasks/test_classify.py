@@ -1,0 +1,186 @@
+"""Text classification: the right label, and the scores of transformers' own pipeline."""
+
+import pytest
+import torch
+from transformers import BertConfig, BertForSequenceClassification, pipeline
+
+import hf_magics as hf
+from hf_magics.display import html
+from hf_magics.errors import OptionError
+from tests.inference.tasks.training import TINY_BERT, train, word_tokenizer
+
+GOOD, BAD = ("good", "great", "fine", "lovely"), ("bad", "awful", "poor", "nasty")
+THINGS = ("film", "book", "meal", "day")
+TEXTS = [f"a {word} {thing}" for word in (*GOOD, *BAD) for thing in THINGS]
+LABELS = {0: "negative", 1: "positive"}
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory):
+    return word_tokenizer(tmp_path_factory.mktemp("words"), ("a", *GOOD, *BAD, *THINGS))
+
+
+def sized(tokenizer, **more) -> BertForSequenceClassification:
+    torch.manual_seed(0)
+    return BertForSequenceClassification(
+        BertConfig(vocab_size=len(tokenizer), initializer_range=0.2, **TINY_BERT, **more)
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(tokenizer):
+    """A BERT that tells good from bad."""
+    model = sized(tokenizer, id2label=LABELS)
+    labels = torch.tensor([int(text.split()[1] in GOOD) for text in TEXTS])
+    return train(model, {**tokenizer(TEXTS, return_tensors="pt"), "labels": labels}, steps=40)
+
+
+@pytest.fixture
+def sorter(session, trained, tokenizer):
+    hf.add(trained, tokenizer, "sorter")
+    return trained
+
+
+def test_each_line_gets_its_label(sorter):
+    """The head's own task is chosen; each text has the label that it was taught."""
+    result = hf.infer(TEXTS)
+    assert result.task == "text-classification"
+    assert list(result.values) == ["positive"] * 16 + ["negative"] * 16
+
+
+def test_scores_are_the_pipelines(sorter, tokenizer):
+    """Labels and probabilities of every rank equal those of transformers' pipeline."""
+    texts = ["a good film", "a poor day a", "film"]
+    result = hf.infer(texts, top_k=2)
+    theirs = pipeline("text-classification", model=sorter, tokenizer=tokenizer, top_k=2)(texts)
+    rows = iter(result.records())
+    for line, ranked in enumerate(theirs, 1):
+        for rank, one in enumerate(ranked, 1):
+            row = next(rows)
+            assert (row["line"], row["rank"], row["label"]) == (line, rank, one["label"])
+            assert row["prob"] == pytest.approx(one["score"], abs=1e-5)
+            assert row["text"] == texts[line - 1]
+    assert next(rows, None) is None
+
+
+def test_the_table_has_a_row_a_line(sorter):
+    """One row an input without --top-k, in a column named prob."""
+    frame = hf.infer(TEXTS[:3]).df
+    assert list(frame["rank"]) == [1, 1, 1]
+    assert frame["prob"].between(0.5, 1).all()
+
+
+def test_the_raw_logits_stay_in_reach(sorter, tokenizer):
+    """.outputs is the model's own output for the one batch."""
+    result = hf.infer(["a good film", "bad"])
+    batch = tokenizer(["a good film", "bad"], padding=True, return_tensors="pt")
+    with torch.inference_mode():
+        assert torch.equal(result.outputs.logits, sorter(**batch).logits)
+
+
+def test_the_number_stands_beside_its_bar(sorter):
+    """HTML and text both say label and probability."""
+    result = hf.infer("a good film")
+    (row,) = result.records()
+    number = ">0.9999" if row["prob"] > 0.99995 else f"{row['prob']:.4f}"
+    assert number in repr(result)
+    assert "█" in repr(result)
+    drawn = html.render(result.page())
+    assert "positive" in drawn
+    assert number.replace(">", "&gt;") in drawn
+    assert "linear-gradient" in drawn
+
+
+def test_several_labels_may_hold(session, tokenizer):
+    """A multi-label head has a sigmoid a label, and those over a half are the answer."""
+    model = sized(
+        tokenizer,
+        id2label={0: "good", 1: "film", 2: "day"},
+        problem_type="multi_label_classification",
+    )
+    wanted = [[w in GOOD, "film" in t, "day" in t] for t in TEXTS for w in [t.split()[1]]]
+    batch = {**tokenizer(TEXTS, return_tensors="pt"), "labels": torch.tensor(wanted).float()}
+    hf.add(train(model, batch, steps=60), tokenizer, "several")
+    result = hf.infer(["a good film", "a bad day", "a bad meal"], top_k=3)
+    assert [set(value) for value in result.values] == [{"good", "film"}, {"day"}, set()]
+    theirs = pipeline("text-classification", model=model, tokenizer=tokenizer, top_k=3)
+    for row, one in zip(result.records(), theirs(["a good film"])[0], strict=False):
+        assert (row["label"], row["prob"]) == (one["label"], pytest.approx(one["score"], abs=1e-5))
+    assert code_gives(result, model, tokenizer)["labels"][1] == ["day"]
+
+
+def test_a_regression_gives_its_number(session, tokenizer):
+    """No softmax over one number: the value itself."""
+    model = sized(tokenizer, num_labels=1, problem_type="regression")
+    scores = torch.tensor([[1.0 if t.split()[1] in GOOD else -1.0] for t in TEXTS])
+    batch = {**tokenizer(TEXTS, return_tensors="pt"), "labels": scores.squeeze(-1)}
+    hf.add(train(model, batch, steps=60), tokenizer, "stars")
+    result = hf.infer(["a good film", "a bad film"])
+    assert result.values == pytest.approx((1.0, -1.0), abs=0.3)
+    assert [row["value"] for row in result.records()] == list(result.values)
+    assert result.values[0] == result.outputs.logits[0, 0].item()
+
+
+def test_pairs_go_in_as_pairs(sorter, tokenizer):
+    """A tab parts the two texts of a pair: token types and separators as the tokenizer gives."""
+    result = hf.infer("a good film\ta bad day")
+    batch = tokenizer("a good film", "a bad day", return_tensors="pt")
+    with torch.inference_mode():
+        assert torch.equal(result.outputs.logits, sorter(**batch).logits)
+
+
+def test_a_decoder_without_a_pad_token_reads_its_last_token(tiny, tmp_path):
+    """Lines of two lengths give the logits that each has alone; the config is as it was."""
+    entry = tiny("gpt2", class_="GPT2ForSequenceClassification", num_labels=2)
+    entry.tokenizer = word_tokenizer(tmp_path, ("one", "two", "three"))
+    entry.tokenizer.pad_token = None
+    entry.config.pad_token_id = None
+    texts = ["one", "one two three"]
+    together = hf.infer(texts).outputs.logits
+    alone = torch.cat([hf.infer(text).outputs.logits for text in texts])
+    assert torch.allclose(together, alone, atol=1e-5)
+    assert entry.config.pad_token_id is None
+
+
+def test_labels_without_names_are_noted(session, tokenizer):
+    """LABEL_0 says nothing: the page says so, and how to name it."""
+    hf.add(sized(tokenizer), tokenizer, "nameless")
+    assert "does not name its labels" in repr(hf.infer("a film"))
+
+
+def test_token_ids_do_as_well(sorter, tokenizer):
+    """The same label as for the text that they are of."""
+    ids = tokenizer(["a good film"])["input_ids"]
+    assert hf.infer(ids).values == hf.infer("a good film").values
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"to": "fr"}, "text-classification takes no --to; it takes --top-k"),
+        ({"top_k": 0}, "--top-k 0: at least 1 is needed"),
+    ],
+)
+def test_options_without_use_are_refused(sorter, session, options, said):
+    """An option is never parsed and ignored."""
+    before = len(session.log)
+    with pytest.raises(OptionError, match=said):
+        hf.infer("a film", **options)
+    assert len(session.log) == before
+
+
+def code_gives(result, model, tokenizer) -> dict:
+    """Run the code of a result after its model's own lines, and return its variables."""
+    lines = result.code.split("\n")
+    start = next(at for at, line in enumerate(lines) if line.startswith("texts ="))
+    space = {"model": model, "tokenizer": tokenizer, "torch": torch}
+    exec("\n".join(lines[start:]), space)
+    return space
+
+
+def test_the_code_gives_the_same(sorter, tokenizer):
+    """Its labels and outputs are those of the result, bit for bit."""
+    result = hf.infer(["a good film", "a nasty meal"])
+    space = code_gives(result, sorter, tokenizer)
+    assert space["labels"] == list(result.values)
+    assert torch.equal(space["outputs"].logits, result.outputs.logits)
