@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from wcwidth import wcswidth
 
 _NARROWEST = 12  # a text column is not wrapped below this
-_PIECES = re.compile(r"\s+|[^\s./_,-]+[./_,-]*|[./_,-]+")  # paths and names break where they part
+# paths and names break where they part, numbers nowhere
+_PIECES = re.compile(r"\s+|[^\s./_,-]+(?:\.(?=\d)[^\s./_,-]+)*[./_,-]*|[./_,-]+")
 
 
 def breadth(text: str) -> int:

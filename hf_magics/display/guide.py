@@ -45,4 +45,7 @@ class Overview(Shown):
 
 
 _NOTHING = "No model is loaded: %hf_load SOURCE loads one, %hf_new TYPE makes one."
-_LAST = "Of several magics in one cell, IPython shows the page of the last one alone."
+_LAST = (
+    "print(_.code) writes what the last result did as plain transformers code. "
+    "Of several magics in one cell, IPython shows the page of the last one alone."
+)

@@ -50,6 +50,7 @@ _FAINT = "font-size:.9em;opacity:.75"
 _TINTS = ("rgba(60,130,240,.2)", "rgba(240,150,30,.22)")
 _BLUE, _ORANGE = "60,130,240", "240,150,30"
 _BAR = "rgba(60,130,240,.3)"
+_CLEAR = 0.05
 _NOTES = {
     "info": ("Note:", "rgba(60,130,240,.12)", "rgba(60,130,240,.7)"),
     "warning": ("Warning:", "rgba(240,160,0,.15)", "rgba(240,150,0,.9)"),
@@ -239,9 +240,12 @@ def _marked(marked: Marked) -> str:
 
 def _span(piece: str, span: Span, number: int) -> str:
     tint = _TINTS[number % 2] if span.strength is None else _shade(span.strength, _ORANGE)
+    # of a long text most tokens are sure: a tint that nobody sees is not written
+    clear = span.strength is not None and span.strength < _CLEAR
+    style = "" if clear else f' style="background:{tint}"'
     title = f' title="{_text(span.label)}"' if span.label else ""
     name = f" <sub><strong>{_text(span.name)}</strong></sub>" if span.name else ""
-    return f'<span style="background:{tint}"{title}>{piece}{name}</span>'
+    return f"<span{style}{title}>{piece}{name}</span>"
 
 
 def _pre(content: str) -> str:

@@ -15,7 +15,8 @@ from hf_magics.modeling.heads import ANSWERED, AUTO_CLASSES
 from hf_magics.modeling.store import session
 
 _LINE = re.compile(r"^\s*(?:[\w.]+\s*=\s*)?%%?(?P<magic>hf\w*)\s+(?P<rest>.*)$", re.DOTALL)
-_TEXT = {"hf_infer", "hf_tokens"}
+_WRITING = {"hf_generate", "hf_chat"}
+_TEXT = {"hf_infer", "hf_tokens", *_WRITING}
 
 
 def complete(shell: Any) -> Callable[[Any], Any]:
@@ -62,7 +63,7 @@ def _values(shell: Any, name: str, option: str, plain: list[str], word: str) -> 
     """Return what an option takes: choices, session names, variables, folders, classes."""
     if option in {"--model", "--vs"}:
         return list(session)
-    if option in {"--input", "--output"}:
+    if option in {"--input", "--output", "--context"}:
         return _variables(shell)
     if option == "--tokenizer":
         return [*session, *_variables(shell), *catalog.cached_ids(), *catalog.folders(word)]
@@ -76,6 +77,8 @@ def _choices(name: str, option: str) -> list[str]:
         return list(ANSWERED)
     if option == "--set" and name == "hf_load":
         return [f"{one}=" for one in catalog.LOAD_ARGUMENTS]
+    if option == "--set" and name in _WRITING:
+        return [f"{one}=" for one in catalog.generation_fields()]
     return list(CHOICES.get(option, ()))
 
 

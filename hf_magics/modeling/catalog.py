@@ -14,6 +14,7 @@ _MAPPINGS = ("auto_mappings.py", "configuration_auto.py")
 _CONFIG_NAMES = re.compile(r'"([\w.-]+)"[,:] "(?!AutoConfig)\w+Config"')
 _MODULES = re.compile(r'"([\w.-]+)"[,:] "([a-z]\w*)"')
 _EXPORTED = re.compile(r"__all__ = \[(.*?)\]", re.DOTALL)
+_GENERATION_FIELDS = re.compile(r'^        self\.([a-z]\w*) = kwargs\.pop\("', re.MULTILINE)
 _CLASSES = re.compile(r'"[a-z][\w.-]*", "(\w*[A-Z]\w*)"')
 
 LOAD_ARGUMENTS = (
@@ -47,6 +48,13 @@ MEANT = {
     **dict.fromkeys(("classes", "labels", "n_labels", "num_classes"), "num_labels"),
 }
 """Names of other libraries for a config's fields, and transformers' standard ones."""
+
+
+@functools.cache
+def generation_fields() -> tuple[str, ...]:
+    """Return the fields of transformers' ``GenerationConfig``."""
+    text = _text(_package() / "generation" / "configuration_utils.py")
+    return tuple(dict.fromkeys(_GENERATION_FIELDS.findall(text)))
 
 
 @functools.cache

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer
 
 import hf_magics as hf
 from tests.inference.plain import TINY
@@ -31,3 +31,18 @@ def tiny(session):
         return session[model_type]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def smol_model(smollm2):
+    """The real SmolLM2 from its GGUF file, loaded once, in the dtype that hf.load gives it."""
+    folder, _, file = smollm2.rpartition("/")
+    model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=file, dtype="float32")
+    return model, AutoTokenizer.from_pretrained(folder, gguf_file=file)
+
+
+@pytest.fixture
+def smol(session, smol_model):
+    """The real SmolLM2 in the session, nothing said yet."""
+    hf.add(*smol_model, "smol")
+    return session["smol"]

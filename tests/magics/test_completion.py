@@ -65,6 +65,9 @@ def test_cell_magics_complete_as_line_magics_do(tab):
         ("%hf_load a --task ", list(TASKS)),
         ("%hf_new bert --task fill", ["fill-mask"]),
         ("%hf_infer --task ", list(ANSWERS)),
+        ("%hf_infer --aggregate ", ["first", "average", "max"]),
+        ("%hf_generate --set repet", ["repetition_penalty="]),
+        ("%hf_chat --te", ["--temperature"]),
         ("%hf_new bert --class BertForM", ["BertForMaskedLM", "BertForMultipleChoice"]),
         ("%hf_new -n x bert --class BertForM", ["BertForMaskedLM", "BertForMultipleChoice"]),
         ("%hf_load a --class AutoModelForMas", ["AutoModelForMaskedLM"]),
@@ -99,10 +102,19 @@ def test_session_names_are_offered(tiny, tab):
         assert f"{line}iny" in tab(line), line
 
 
+def test_every_field_of_a_generation_is_offered(tab):
+    """``--set`` of what writes offers what transformers' own config has, and nothing else."""
+    fields = {name for name in vars(transformers.GenerationConfig()) if not name.startswith("_")}
+    assert {one.rpartition(" ")[2][:-1] for one in tab("%hf_generate --set ")} == fields
+
+
 def test_variables_are_offered(shell, tab):
     """For ``-i``, ``-o`` and ``--tokenizer``: the user's own, none of IPython's."""
     shell.names["my_texts"] = ["a"]
-    for line in ("%hf_infer -i ", "%hf_tokens --input ", "%hf_load a --tokenizer "):
+    for line in (
+        *("%hf_infer -i ", "%hf_tokens --input ", "%hf_load a --tokenizer "),
+        *("%hf_infer --context ", "%hf_generate -i "),
+    ):
         assert f"{line}my_texts" in tab(line)
         assert f"{line}get_ipython" not in tab(line)
 

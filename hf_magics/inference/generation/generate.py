@@ -122,6 +122,7 @@ def write(
         interrupted=outputs is None,
         processed=recorder.processed,
         outputs=getattr(outputs, "sequences", outputs),
+        drawn=made.drawn,
         notes=(
             *made.notes,
             *notes_on(loaded, prompts, made, streamed=on_text is not None),

@@ -52,7 +52,7 @@ class Plan:
     ``words`` are the keyword arguments of ``generate`` without the limit, which is ``limit``
     tokens; ``max_length`` counts the prompt too, where the line gave that. ``recorded`` says that
     probabilities can be kept, ``asked`` that someone chose the limit. ``seed`` is None where
-    nothing is drawn.
+    nothing is drawn; ``drawn`` says how tokens are, where the line asked for that.
     """
 
     words: Mapping[str, Any]
@@ -64,6 +64,7 @@ class Plan:
     seed: int | None = None
     recorded: bool = True
     asked: bool = False
+    drawn: str = ""
     notes: tuple[str, ...] = ()
 
     @property
@@ -257,7 +258,17 @@ def _seeded(made: Plan, spec: GenerateSpec, merged: Any) -> Plan:
         useless = "the seed changed nothing: the likeliest tokens were taken, none was drawn"
         return dataclasses.replace(made, notes=(useless,)) if spec.seed is not None else made
     seed = spec.seed if spec.seed is not None else int(torch.randint(2**31, ()).item())
-    return dataclasses.replace(made, seed=seed, notes=(_sampled_words(seed, merged),))
+    said = _sampled_words(seed, merged)
+    # what the line asked for is no news; that the checkpoint draws by itself must not be missed
+    if not {*_SAMPLING, "do_sample"}.isdisjoint(_given(spec)):
+        return dataclasses.replace(made, seed=seed, drawn=said)
+    return dataclasses.replace(made, seed=seed, notes=(said,))
+
+
+def _given(spec: GenerateSpec) -> set[str]:
+    """Return the fields that the line gives."""
+    own = {field for name, field in _FIELDS.items() if getattr(spec, name) not in (None, ())}
+    return own | {name for name, _ in spec.extra}
 
 
 def _sampled_words(seed: int, merged: Any) -> str:

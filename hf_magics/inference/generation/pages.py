@@ -13,6 +13,7 @@ from hf_magics.inference.generation.recording import Step
 from hf_magics.inference.generation.written import Sequence_, Written
 
 _MOST_SPANS = 400  # a page of 64 KiB has room for so many
+_MOST_ROWS = 20  # of the folded table: a page is 16 KiB then
 _NEXT = 3  # alternatives beside a token
 
 
@@ -24,13 +25,13 @@ def parts(
     Args:
         prompts: What was written on.
         written: What was written.
-        words: The tokens that it names.
+        words: The tokens that it names, as they are read.
         rows: How many rows a table shows.
     """
     known = any(step.rank for one in written.sequences for step in one.steps)
     folded = (_tokens(written, words, rows),) if known else ()
     legend = (Text(_legend(written)),) if known else ()
-    return (*_texts(prompts, written, words, rows), *legend, *folded, Text(last_line(written)))
+    return (*_texts(prompts, written, rows), *legend, *folded, Text(last_line(written)))
 
 
 def last_line(written: Written) -> str:
@@ -39,25 +40,24 @@ def last_line(written: Written) -> str:
     if written.new_tokens and written.seconds:
         speed = f", {written.new_tokens / written.seconds:,.1f} tokens/s"
     counted = f"{plural(written.prompt_tokens, 'token')} in, {written.new_tokens:,} out"
-    return f"{counted} in {seconds(written.seconds)}{speed}; stopped: {_stops(written)}."
+    drawn = f" {written.drawn[:1].upper()}{written.drawn[1:]}." if written.drawn else ""
+    return f"{counted} in {seconds(written.seconds)}{speed}; stopped: {_stops(written)}.{drawn}"
 
 
-def marked(one: Sequence_, words: Mapping[int, str], *, processed: bool, most: int) -> Marked:
+def marked(one: Sequence_, *, processed: bool, most: int) -> Marked:
     """Return a text with a tint for each token, the first ``most`` of them."""
     spans = [
-        Span(start, end, _label(step, words, processed=processed), "", _strength(step))
+        Span(start, end, _label(step, processed=processed), "", _strength(step))
         for step, (start, end) in zip(one.steps[:most], one.spans, strict=False)
         if end > start and step.rank
     ]
     return Marked(one.text, tuple(spans))
 
 
-def _texts(
-    prompts: tuple[str, ...], written: Written, words: Mapping[int, str], rows: int
-) -> Iterator[Part]:
+def _texts(prompts: tuple[str, ...], written: Written, rows: int) -> Iterator[Part]:
     sequences = written.sequences[:rows]
     share = _MOST_SPANS // max(1, len(sequences))
-    texts = [marked(one, words, processed=written.processed, most=share) for one in sequences]
+    texts = [marked(one, processed=written.processed, most=share) for one in sequences]
     if len(written.sequences) == 1:
         yield Text(shortened(prompts[0]))
         yield texts[0] if texts[0].text else Text("(nothing was written)")
@@ -96,7 +96,7 @@ def _tokens(written: Written, words: Mapping[int, str], rows: int) -> Fold:
     several = len(written.sequences) > 1
     shown = tuple(
         (*([_name(one)] if several else []), *_row(step, words, processed=written.processed))
-        for one, step in steps[:rows]
+        for one, step in steps[: min(rows, _MOST_ROWS)]
     )
     columns = [
         *([Column("text")] if several else []),
@@ -107,7 +107,9 @@ def _tokens(written: Written, words: Mapping[int, str], rows: int) -> Fold:
         Column("instead", mono=True),
         *([Column("raw, instead", mono=True)] if written.processed else []),
     ]
-    table = Table(tuple(columns), shown, "Each token as it was chosen", left_out(len(steps), rows))
+    table = Table(
+        tuple(columns), shown, "Each token as it was chosen", left_out(len(steps), len(shown))
+    )
     return Fold(f"{plural(len(steps), 'token')} with their alternatives", (table,))
 
 
@@ -130,9 +132,9 @@ def _name(one: Sequence_) -> str:
     return f"{one.line}.{one.number}" if one.number > 1 else str(one.line)
 
 
-def _label(step: Step, words: Mapping[int, str], *, processed: bool) -> str:
-    raw = f" (raw {_prob(step.raw_prob)})" if processed else ""
-    return f"{words[step.id]} · prob {_prob(step.prob)}{raw} · rank {step.rank}"
+def _label(step: Step, *, processed: bool) -> str:
+    raw = f" (raw {_prob(step.raw_prob)})" if processed and step.raw_prob != step.prob else ""
+    return f"{_prob(step.prob)}{raw}, rank {step.rank}"
 
 
 def _prob(value: float) -> str:

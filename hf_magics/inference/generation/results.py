@@ -21,7 +21,10 @@ from hf_magics.settings import Settings
 
 @dataclass(frozen=True)
 class Made:
-    """What the result says of its model and prompts; ``words`` are the tokens that occur."""
+    """What the result says of its model and prompts.
+
+    ``words`` are the tokens that occur as the vocabulary has them, ``read`` as a person reads them.
+    """
 
     name: str
     number: int
@@ -29,6 +32,7 @@ class Made:
     prompts: tuple[str, ...]
     rows: int
     words: Mapping[int, str]
+    read: Mapping[int, str]
 
 
 class GenerateResult(Shown):
@@ -59,7 +63,8 @@ class GenerateResult(Shown):
         """Return the result of what was written."""
         head = type(loaded.model).__name__
         words = token_words(loaded, written)
-        made = Made(loaded.name, loaded.number, head, prompts.texts, settings.rows, words)
+        read = readable(loaded, words)
+        made = Made(loaded.name, loaded.number, head, prompts.texts, settings.rows, words, read)
         return cls(made, without_outputs(written), held={"outputs": written.outputs}, code=code)
 
     @property
@@ -133,7 +138,7 @@ class GenerateResult(Shown):
     def page(self) -> Page:
         """The text on its tints, the tokens folded, and one line on how much was written."""
         made = self._made
-        parts = pages.parts(made.prompts, self._written, made.words, made.rows)
+        parts = pages.parts(made.prompts, self._written, made.read, made.rows)
         notes = tuple(Note(note) for note in self._written.notes)
         return Page(f"{made.name} · {made.head} · generate", parts, notes)
 
@@ -149,6 +154,24 @@ def token_words(loaded: LoadedModel, written: Written) -> dict[int, str]:
     return {
         one: str(one) if name is None else str(name)
         for one, name in zip(ordered, names, strict=True)
+    }
+
+
+def readable(loaded: LoadedModel, words: Mapping[int, str]) -> dict[int, str]:
+    """Return tokens of byte-level vocabularies as their text, a space as ``␣``; others as they are.
+
+    Such a vocabulary writes a byte as a letter: ``Ġ`` is a space, ``âĢĵ`` a dash. What is only part
+    of a character has no text of its own.
+    """
+    if loaded.tokenizer is None:
+        return dict(words)
+    with loaded.lock:
+        texts = {one: loaded.tokenizer.decode([one]) for one in words}
+    return {
+        one: word
+        if word.isascii() or "▁" in word or "�" in texts[one] or not texts[one]
+        else texts[one].replace(" ", "␣")
+        for one, word in words.items()
     }
 
 

@@ -42,7 +42,8 @@ class Written:
     """What one call of ``generate`` gave.
 
     ``outputs`` are the IDs as it returns them, with the prompt and padding, None after an
-    interrupt. ``processed`` says that processors changed the scores. Times are in seconds.
+    interrupt. ``processed`` says that processors changed the scores. ``drawn`` says how
+    tokens were drawn, where the line asked for that. Times are in seconds.
     """
 
     sequences: tuple[Sequence_, ...]
@@ -51,6 +52,7 @@ class Written:
     interrupted: bool = False
     processed: bool = False
     outputs: Any = None
+    drawn: str = ""
     notes: tuple[str, ...] = ()
     first_seconds: float = math.nan
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM
 
 import hf_magics as hf
 from tests.inference.plain import byte_level
@@ -51,21 +51,6 @@ def talker(session):
     """The tiny model in the session as ``talker``."""
     hf.add(talking_model(), talking_tokenizer(), "talker")
     return session["talker"]
-
-
-@pytest.fixture(scope="session")
-def smol_model(smollm2):
-    """The real SmolLM2 from its GGUF file, loaded once."""
-    folder, _, file = smollm2.rpartition("/")
-    model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=file, dtype="float32")
-    return model, AutoTokenizer.from_pretrained(folder, gguf_file=file)
-
-
-@pytest.fixture
-def smol(session, smol_model):
-    """The real SmolLM2 in the session, nothing said yet."""
-    hf.add(*smol_model, "smol")
-    return session["smol"]
 
 
 def plain_reply(loaded, messages, limit, **words):

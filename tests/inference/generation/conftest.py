@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
-from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2Config, GPT2LMHeadModel
+from transformers import GPT2Config, GPT2LMHeadModel
 
 import hf_magics as hf
 from tests.inference.plain import END, byte_level
@@ -48,18 +48,3 @@ def writer(session, learned):
     hf.add(learned, byte_level(), "writer")
     loaded = session["writer"]
     return SimpleNamespace(model=learned, tokenizer=loaded.tokenizer, loaded=loaded)
-
-
-@pytest.fixture(scope="session")
-def smol_model(smollm2):
-    """The real SmolLM2 from its GGUF file, loaded once, in the dtype that hf.load gives it."""
-    folder, _, file = smollm2.rpartition("/")
-    model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=file, dtype="float32")
-    return model, AutoTokenizer.from_pretrained(folder, gguf_file=file)
-
-
-@pytest.fixture
-def smol(session, smol_model):
-    """The real SmolLM2 in the session."""
-    hf.add(*smol_model, "smol")
-    return session["smol"]

@@ -24,3 +24,11 @@ def test_the_real_model_answers_a_question(smol):
     batch = smol.tokenizer(prompt, return_tensors="pt")
     plain = smol.model.generate(**batch, max_new_tokens=20, do_sample=False, pad_token_id=2)
     assert torch.equal(result.outputs, plain)
+
+
+def test_tokens_read_as_text_on_the_page(smol):
+    """A byte-level vocabulary's own letters are for the data: the page has the text of each."""
+    result = hf.generate("The capital of Italy is", max_new_tokens=2)
+    assert result.records()[0]["token"] == "ĠRome"
+    assert "␣Rome" in repr(result)
+    assert "Ġ" not in repr(result)
