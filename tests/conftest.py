@@ -2,6 +2,7 @@
 
 import atexit
 import importlib.util
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,11 @@ from IPython.core.error import UsageError
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--golden-update", action="store_true", help="rewrite the golden files")
+
+
+def pytest_configure() -> None:
+    # a shell starts what runs in its background deaf to interrupts, and the tests send some
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

