@@ -90,6 +90,13 @@ def add(
 ) -> ModelResult:
     """Put a transformers model that is already in memory into the session, as it is.
 
+    Args:
+        model: The model.
+        tokenizer: Its tokenizer, or a processor, with or without a tokenizer in it.
+        name: Its name in the session.
+        replace: Put it in the place of a model of the same name.
+        variable: The notebook's name of the model.
+
     Raises:
         HFMagicsError: It is no model, the tokenizer is none, or the name is taken.
     """

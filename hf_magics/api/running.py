@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from hf_magics.errors import InputError
 from hf_magics.first_import import first_import
 from hf_magics.modeling.store import session
 from hf_magics.settings import DEFAULTS, Settings
@@ -58,7 +59,7 @@ def infer(
     labels: str | Sequence[str] = (),
     template: str = "",
     multi_label: bool = False,
-    context: str | Sequence[str] = (),
+    context: str | Sequence[str] | None = None,
     from_: str = "",
     to: str = "",
     top_k: int | None = None,
@@ -108,7 +109,7 @@ def infer(
         "labels": _listed(labels),
         "template": template,
         "multi_label": multi_label,
-        "context": (context,) if isinstance(context, str) and context else tuple(context),
+        "context": _contexts(context),
         "from_": from_,
         "to": to,
         "top_k": top_k,
@@ -130,5 +131,22 @@ def _is_given(value: Any) -> bool:
 
 def _listed(labels: str | Sequence[str]) -> tuple[str, ...]:
     """Return labels as they are, or a text of them parted by commas."""
-    parted = labels.split(",") if isinstance(labels, str) else labels
-    return tuple(label.strip() for label in parted if label.strip())
+    parted = labels.split(",") if isinstance(labels, str) else _texts(labels, "labels")
+    return tuple(dict.fromkeys(label.strip() for label in parted if label.strip()))
+
+
+def _contexts(context: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return one text or several, an empty one too: it was given; None is not."""
+    if context is None:
+        return ()
+    return (context,) if isinstance(context, str) else _texts(context, "context")
+
+
+def _texts(value: Any, name: str) -> tuple[str, ...]:
+    listed = list(value) if isinstance(value, Iterable) else [value]
+    strange = next((one for one in listed if not isinstance(one, str)), None)
+    if strange is not None:
+        raise InputError(
+            f"--{name} takes texts, and {str(strange)[:60]!r} is {type(strange).__name__}"
+        )
+    return tuple(listed)

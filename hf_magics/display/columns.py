@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from wcwidth import wcswidth
 
 _NARROWEST = 12  # a text column is not wrapped below this
-# paths and names break where they part, numbers nowhere
-_PIECES = re.compile(r"\s+|[^\s./_,-]+(?:\.(?=\d)[^\s./_,-]+)*[./_,-]*|[./_,-]+")
+_WORDS = re.compile(r"\s+|\S+")
+_PIECES = re.compile(r"[^./_,-]+[./_,-]*|[./_,-]+")  # paths and names break where they part
+_SHORT = 24  # columns; a shorter word, number or option does not break
 
 
 def breadth(text: str) -> int:
@@ -44,9 +45,11 @@ def _wrapped(line: str, width: int) -> list[str]:
     if breadth(line) <= width:
         return [line]
     lines = [""]
-    for piece in _PIECES.findall(line):
-        for part in _broken(piece, width):
-            _add(lines, part, width)
+    for word in _WORDS.findall(line):
+        whole = breadth(word) <= min(width, _SHORT)
+        for piece in [word] if whole else _PIECES.findall(word):
+            for part in _broken(piece, width):
+                _add(lines, part, width)
     return [line.rstrip() for line in lines]
 
 

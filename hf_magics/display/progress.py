@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from typing import Protocol
+from typing import Any, ClassVar, Protocol
+from weakref import WeakSet
 
 from hf_magics.display.numbers import size
 
@@ -32,13 +34,22 @@ class TerminalLine:
     def __init__(self) -> None:
         from tqdm import tqdm  # noqa: PLC0415 - 80 ms that loading the extension need not wait for
 
+        class Bar(tqdm):  # type: ignore[type-arg]
+            # counted apart: a bar of another library, caught while ours is there, would else be
+            # placed a row below, and its moves up and down would move ours
+            _instances: ClassVar[WeakSet[Any]] = WeakSet()
+
         # not sys.stderr: while transformers works, that is where its bars are caught
         real = sys.__stderr__ or sys.stderr
-        self._bar = tqdm(total=0, bar_format="{desc}", leave=False, disable=None, file=real)
+        self._bar = Bar(total=0, bar_format="{desc}", leave=False, disable=None, file=real)
 
     def show(self, text: str) -> None:
-        """Put this text in the place of the last."""
-        self._bar.set_description_str(text)
+        """Put this text in the place of the last; of one that is too long, what a line holds.
+
+        What goes over the end of a line could not be taken back.
+        """
+        room = shutil.get_terminal_size().columns - 1
+        self._bar.set_description_str(text if len(text) <= room else f"{text[: room - 1]}…")
 
     def clear(self) -> None:
         """Take the line away."""

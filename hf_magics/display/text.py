@@ -38,7 +38,7 @@ _GAP = "  "
 _LIMITS = limits.Limits(fold_rows=20, fold_lines=20, picture_rows=12, picture_columns=32)
 _WORDS = {"info": "Note:", "warning": "Warning:"}
 _SHADES = " ░▒▓█"
-_FAINT = 0.5
+_FAINT = 0.9
 _NO_NUMBER = "?"
 _MOST_FOLDED = 3  # a terminal can't fold: the details must not bury the answer
 _BAR = 10  # characters

@@ -31,7 +31,11 @@ _SHOWN = 120
 
 
 def find_cuts(
-    tokenizer: Any, lines: Sequence[tuple[str, ...]], lengths: Sequence[int], limit: int | None
+    tokenizer: Any,
+    lines: Sequence[tuple[str, ...]],
+    lengths: Sequence[int],
+    limit: int | None,
+    truncation: str = "longest_first",
 ) -> tuple[Cut, ...]:
     """Tokenise in full what may have been cut, and say what of it was lost.
 
@@ -40,29 +44,35 @@ def find_cuts(
         lines: A text each, or the two of a pair.
         lengths: Each line's tokens after the cut.
         limit: The most tokens of a line, None where there is no limit.
+        truncation: Which text of a pair was cut.
     """
     if limit is None:
         return ()
     full = [number for number, length in enumerate(lengths) if length >= limit]
-    found = (_cut(tokenizer, lines[number], number + 1, limit) for number in full)
+    found = (_cut(tokenizer, lines[number], number + 1, limit, truncation) for number in full)
     return tuple(one for one in found if one is not None)
 
 
-def _cut(tokenizer: Any, parts: tuple[str, ...], line: int, limit: int) -> Cut | None:
+def _cut(
+    tokenizer: Any, parts: tuple[str, ...], line: int, limit: int, truncation: str
+) -> Cut | None:
     whole = tokenizer(*parts, verbose=False)["input_ids"]
     lost = len(whole) - limit
     if lost <= 0:
         return None
-    found = _lost_stretches if tokenizer.is_fast else _lost_tokens
-    texts = (text.strip() for text in found(tokenizer, parts, limit, lost))
+    if tokenizer.is_fast:
+        texts = _lost_stretches(tokenizer, parts, limit, truncation)
+    else:
+        texts = _lost_tokens(tokenizer, parts, lost, truncation)
+    texts = [text.strip() for text in texts]
     return Cut(line, lost, limit, " … ".join(text for text in texts if text))
 
 
-def _lost_tokens(tokenizer: Any, parts: tuple[str, ...], _limit: int, count: int) -> list[str]:
+def _lost_tokens(tokenizer: Any, parts: tuple[str, ...], count: int, truncation: str) -> list[str]:
     """Return what of each text is lost, by a tokenizer without offsets that cuts so many tokens."""
     each = [tokenizer(part, add_special_tokens=False, verbose=False)["input_ids"] for part in parts]
     cut = tokenizer.truncate_sequences(
-        *each, num_tokens_to_remove=count, truncation_strategy="longest_first"
+        *each, num_tokens_to_remove=count, truncation_strategy=truncation
     )
     left = tokenizer.truncation_side == "left"
     return [
@@ -71,9 +81,11 @@ def _lost_tokens(tokenizer: Any, parts: tuple[str, ...], _limit: int, count: int
     ]
 
 
-def _lost_stretches(tokenizer: Any, parts: tuple[str, ...], limit: int, _count: int) -> list[str]:
+def _lost_stretches(
+    tokenizer: Any, parts: tuple[str, ...], limit: int, truncation: str
+) -> list[str]:
     """Return of each text the stretch that no kept token covers."""
-    kept = tokenizer(*parts, truncation=True, max_length=limit, return_offsets_mapping=True)
+    kept = tokenizer(*parts, truncation=truncation, max_length=limit, return_offsets_mapping=True)
     lost = []
     for number, part in enumerate(parts):
         spans = [

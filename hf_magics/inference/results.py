@@ -95,7 +95,7 @@ class InferResult(Shown):
 
     @property
     def outputs(self) -> Any:
-        """The model's own output, in the order and with the padding of one plain batch.
+        """The model's own output, in the order of one plain batch, padded on the right.
 
         Raises:
             EvictedError: It was let go for newer ones.

@@ -11,6 +11,7 @@ from transformers.utils import TransformersKwargs
 
 from hf_magics.display.words import nearest, one_line
 from hf_magics.errors import FitError, InputError
+from hf_magics.inference.telling import takes_anything
 from hf_magics.modeling.store import LoadedModel
 
 
@@ -64,6 +65,8 @@ _CPU_IS_FULL = "can't allocate memory"  # torch has no class for that
 
 def _check_words(model: Any, extra: Mapping[str, Any]) -> None:
     """Refuse a keyword that ``forward`` would only pass on, and so ignore."""
+    if takes_anything(model):
+        return
     known = {*inspect.signature(model.forward).parameters, *TransformersKwargs.__annotations__}
     for name in extra:
         if name not in known:

@@ -61,7 +61,8 @@ def _from_texts(spec: InferSpec, encoded: Encoded) -> list[str]:
     keywords: dict[str, Any] = {}
     if encoded.limit:
         keywords |= {"truncation": True, "max_length": encoded.limit}
-    padding = {"padding": True} if len(spec.texts) > 1 else {}
+    keywords |= encoded.leaving_out
+    padding = {"padding": True, **encoded.padding} if len(spec.texts) > 1 else {}
     return [
         *lent_lines(encoded.pad_word),
         *_call(spec.texts, keywords, padding, return_tensors="pt"),
@@ -78,8 +79,12 @@ def _call(
         made = call("tokenizer", *names, **{**padding, **keywords, **last})
         return [*lines, f"inputs = {made}"]
     each = call("tokenizer", Name("*pair"), **keywords)
+    padding |= {name: keywords[name] for name in _OF_PAD if name in keywords}
     padded = call("tokenizer.pad", Name("each"), **{"padding": False, **padding, **last})
     return [f"pairs = {pairs}", f"each = [{each} for pair in pairs]", f"inputs = {padded}"]
+
+
+_OF_PAD = ("return_attention_mask",)  # else it gives a mask that was left out before
 
 
 def lent_lines(pad_word: str) -> list[str]:

@@ -48,7 +48,7 @@ def as_image(thing: Any) -> Image.Image:
         InputError: It is none.
     """
     if isinstance(thing, Image.Image):
-        return thing.convert("RGB")
+        return ImageOps.exif_transpose(thing).convert("RGB")
     if isinstance(thing, (str, Path)):
         return _from_file(as_path(thing))
     if str(getattr(thing, "dtype", "")).endswith("uint8"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from hf_magics.display.words import sentence_list
 from hf_magics.errors import InputError, TokenizerError
 from hf_magics.inference.cutting import Cut, find_cuts
 from hf_magics.inference.inputs import Inputs
+from hf_magics.inference.telling import not_taken, told_to_leave_out, told_to_pad
 from hf_magics.modeling.limits import position_limit, token_limit
 from hf_magics.modeling.store import LoadedModel
 from hf_magics.modeling.weights import embedding_rows
@@ -26,7 +27,7 @@ class Encoded:
     ``inputs`` is what the model takes: ``input_ids`` and ``attention_mask`` of the shape (lines,
     longest line), and what else the tokenizer gives. ``lengths`` counts each line's tokens without
     padding. ``pad_word`` is the token that was borrowed for padding, ``""`` where there was no
-    need.
+    need. ``padding``, ``leaving_out`` and ``truncation`` are what else the tokenizer was told.
     """
 
     inputs: dict[str, torch.Tensor]
@@ -35,6 +36,9 @@ class Encoded:
     cuts: tuple[Cut, ...] = ()
     pad_word: str = ""
     unknown: int = 0
+    padding: Mapping[str, Any] = field(default_factory=dict)
+    leaving_out: Mapping[str, Any] = field(default_factory=dict)
+    truncation: str = "longest_first"
 
 
 def split_pair(text: str) -> tuple[str, ...]:
@@ -43,13 +47,21 @@ def split_pair(text: str) -> tuple[str, ...]:
     return (first, second) if tab else (first,)
 
 
-def encode(loaded: LoadedModel, texts: Sequence[str], max_length: int | None = None) -> Encoded:
-    """Tokenise the texts into one padded batch, each cut to the limit.
+def encode(
+    loaded: LoadedModel,
+    texts: Sequence[str],
+    max_length: int | None = None,
+    truncation: str = "longest_first",
+) -> Encoded:
+    """Tokenise the texts into one batch, padded on the right, each cut to the limit.
+
+    What the model's ``forward`` has no parameter for, such as token types, is left out.
 
     Args:
         loaded: A model with its tokenizer.
         texts: One input each; a tab parts a pair.
         max_length: Tokens of one input at most; the model's own limit where it is None.
+        truncation: Which text of a pair is cut.
 
     Raises:
         TokenizerError: The model has no tokenizer.
@@ -58,16 +70,19 @@ def encode(loaded: LoadedModel, texts: Sequence[str], max_length: int | None = N
     tokenizer = need_tokenizer(loaded)
     check_texts(texts)
     limit = limit_for(loaded, max_length)
-    cutting = {"truncation": True, "max_length": limit} if limit else {}
+    cutting = {"truncation": truncation, "max_length": limit} if limit else {}
     parts = [split_pair(text) for text in texts]
     with loaded.lock, borrowed_pad(tokenizer, len(texts)) as pad_word:
-        batch = _batch(tokenizer, parts, cutting)
+        padding = told_to_pad(loaded.model, tokenizer, len(texts))
+        batch = _batch(tokenizer, parts, padding, **cutting)
         lengths = tuple(batch["attention_mask"].sum(dim=1).tolist())
         check_room(lengths, limit)
-        cuts = find_cuts(tokenizer, parts, lengths, limit)
+        cuts = find_cuts(tokenizer, parts, lengths, limit, truncation)
     check_rows(loaded, batch["input_ids"])
     unknown = count_unknown(tokenizer, batch["input_ids"])
-    return Encoded(dict(batch), lengths, limit, cuts, pad_word, unknown)
+    left_out = told_to_leave_out(loaded.model, tokenizer)
+    inputs = {name: batch[name] for name in batch if name not in not_taken(loaded.model)}
+    return Encoded(inputs, lengths, limit, cuts, pad_word, unknown, padding, left_out, truncation)
 
 
 def from_ids(loaded: LoadedModel, ids: TokenIds, max_length: int | None = None) -> Encoded:
@@ -110,9 +125,8 @@ def encode_inputs(loaded: LoadedModel, inputs: Inputs, max_length: int | None) -
 def _from_tensors(loaded: LoadedModel, tensors: Mapping[str, Any]) -> Encoded:
     strange = [name for name, value in tensors.items() if not isinstance(value, torch.Tensor)]
     if strange or not tensors:
-        raise InputError(
-            f"a dictionary of tensors is needed; {strange[0] if strange else 'it'} is none"
-        )
+        one = strange[0] if strange else "it"
+        raise InputError(f"a dictionary of tensors is needed; {one} is none")
     if "input_ids" in tensors:
         check_rows(loaded, tensors["input_ids"])
     return Encoded(dict(tensors), ())
@@ -237,19 +251,14 @@ def notes_on(encoded: Encoded) -> list[str]:
     return said
 
 
-def _batch(tokenizer: Any, parts: list[tuple[str, ...]], cutting: dict[str, Any]) -> Any:
-    widths = {len(part) for part in parts}
-    if len(widths) == 1:
+def _batch(tokenizer: Any, parts: list[tuple[str, ...]], padding: Any, **words: Any) -> Any:
+    words["return_attention_mask"] = True
+    if len({len(part) for part in parts}) == 1:
         columns = [list(column) for column in zip(*parts, strict=True)]
-        return tokenizer(
-            *columns,
-            padding=len(parts) > 1,
-            return_tensors="pt",
-            return_attention_mask=True,
-            **cutting,
-        )
-    each = [tokenizer(*part, return_attention_mask=True, **cutting) for part in parts]
-    return tokenizer.pad(each, return_tensors="pt")
+        padding = {"padding": len(parts) > 1, **padding}
+        return tokenizer(*columns, **padding, return_tensors="pt", **words)
+    each = [tokenizer(*part, **words) for part in parts]
+    return tokenizer.pad(each, **padding, return_tensors="pt")
 
 
 def limit_for(loaded: LoadedModel, max_length: int | None) -> int | None:

@@ -22,7 +22,7 @@ from hf_magics.display.progress import lines_from
 from hf_magics.display.shown import Shown
 from hf_magics.display.streaming import streams_from
 from hf_magics.display.words import one_line
-from hf_magics.errors import HFMagicsError
+from hf_magics.errors import HFMagicsError, OptionError
 from hf_magics.magics.binding import bind
 from hf_magics.magics.hints import hints_on
 from hf_magics.magics.options import Asked, read
@@ -81,6 +81,19 @@ class Base(Magics):
         """Return the notebook's object of that name where it is no string, else the word itself."""
         value = self.variables.get(word, word)
         return word if isinstance(value, str) else value
+
+    def labels(self, words: str) -> Any:
+        """Return what ``--labels`` gives: a variable's list, else the words as they are.
+
+        Raises:
+            OptionError: There is no label in it.
+        """
+        found = self.word_or_object(words)
+        if words and not (found if not isinstance(found, str) else found.strip(" ,")):
+            raise OptionError("--labels needs labels, parted by commas: --labels sports,politics")
+        if isinstance(found, str) and found.startswith("["):
+            raise OptionError("--labels takes a,b,c or the name of a list, without $ and brackets")
+        return found
 
     def give(self, asked: Asked, result: Shown, method: Any) -> Shown:
         """Bind the result where ``-o`` says so, and return the one that is shown."""

@@ -32,12 +32,22 @@ def check_output(name: str, variables: Mapping[str, Any], inputs: Any = None) ->
     frame = variables.get(table)
     if frame is None or not hasattr(frame, "columns"):
         raise OptionError(f"-o {name}: {table} is no table (a pandas or polars DataFrame)")
-    count = 1 if isinstance(inputs, str) or not hasattr(inputs, "__len__") else len(inputs)
-    if count != len(frame):
+    count = _count(inputs)
+    if count is not None and count != len(frame):
         raise OptionError(
             f"-o {name}: {table} has {len(frame):,} rows, and the inputs are {count:,}: "
             f"-i {table}.COLUMN gives one a row"
         )
+
+
+def _count(inputs: Any) -> int | None:
+    """Return how many inputs there are, None where only the task can tell."""
+    if isinstance(inputs, str):
+        return 1
+    listed = isinstance(inputs, (list, tuple)) or hasattr(inputs, "index")  # a Series has one
+    if not listed or all(isinstance(one, int) for one in inputs):  # one list of token IDs
+        return None
+    return len(inputs)
 
 
 def bind(name: str, result: Shown, shell: Any) -> None:
@@ -57,6 +67,11 @@ def bind(name: str, result: Shown, shell: Any) -> None:
             "-o NAME binds the result, and its .df has the rows"
         )
     frame = shell.user_ns[table]
+    if len(values) != len(frame):
+        raise OptionError(
+            f"-o {name}: {table} has {len(frame):,} rows, and the answers are {len(values):,}; "
+            "-o NAME binds the result"
+        )
     if hasattr(frame, "with_columns"):  # polars: a table is not changed in place
         polars = optional("polars", extra="data")
         shell.user_ns[table] = frame.with_columns(polars.Series(column, values))

@@ -47,6 +47,13 @@ class GenerationMagics(Base):
 
         --set takes any field of transformers' GenerationConfig: --set repetition_penalty=1.1. A
         line that ends in ? is IPython's help before a magic sees it: write questions in a cell.
+        The likeliest token is taken each time unless an option draws.
+
+        Examples:
+          %hf_generate Once upon a time
+          %hf_generate --temperature 0.8 --seed 1 Once upon a time     draws, repeatably
+          %hf_generate --max-new-tokens 20 --stop . -i prompts -o texts
+          %hf_generate --beams 4 --set length_penalty=1.2 To sum it up,
         """
         asked = self.ask(self.hf_generate, line, cell, has_text=True)
         o = asked.options

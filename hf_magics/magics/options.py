@@ -6,6 +6,7 @@ import argparse
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from IPython.core.magic_arguments import MagicArgumentParser, argument, kwds, magic_arguments
@@ -17,6 +18,7 @@ from hf_magics.magics.lines import Word, Words, expand, expand_text, look_up
 from hf_magics.modeling.heads import TASKS
 
 _FIELD = re.compile(r"[A-Za-z_][\w.]*=")
+_NAME = re.compile(r"[^\W\d]\w*(?:\.\w+)*")
 
 Decorator = Callable[[Any], Any]
 
@@ -95,11 +97,28 @@ def payload(asked: Asked, variables: Mapping[str, Any]) -> tuple[Any, str]:
         raise InputError(
             "there is no text: write it after the magic, one input a line in a cell, or -i VAR"
         )
-    if variable:
+    if variable and _NAME.fullmatch(variable):
         return look_up(variable, variables), variable
+    if variable:
+        return _path(variable), ""
     if body is not None:
         return cell_lines(body, whole=asked.options.whole), ""
     return asked.text, ""
+
+
+def _path(word: str) -> Path:
+    """Return the file that ``-i`` names in place of a variable.
+
+    Raises:
+        OptionError: It is none either.
+    """
+    path = Path(word).expanduser()
+    if not path.is_file():
+        raise OptionError(
+            f"-i takes a variable or a file, and '{word}' is neither; what has to be computed goes "
+            "into a variable first"
+        )
+    return path
 
 
 def cell_lines(body: str, *, whole: bool) -> list[str]:
@@ -121,6 +140,8 @@ def pairs(words_: Iterable[str] | None) -> dict[str, Any]:
         key, equals, value = word.partition("=")
         if not equals:
             raise OptionError(f"--set takes KEY=VALUE, not '{word}'")
+        if key in found:
+            raise OptionError(f"--set {key} is given twice")
         found[key] = literal(value)
     return found
 

@@ -91,11 +91,13 @@ def add(
     if not isinstance(model, PreTrainedModel):
         raise InputError(f"a transformers model is needed, not {type(model).__name__}")
     where, tokenizer = session.tokenizer_named(tokenizer)
+    tokenizer, processor = preprocessors.parted(tokenizer)
     note = ""
     entries = [one for one in map(session.get, session) if one.model is model]
     for held in entries:
         same_tokenizer = tokenizer is held.tokenizer or bool(where and held.spec.tokenizer == where)
-        if same_tokenizer and name in {"", held.name}:
+        same = same_tokenizer and processor in (None, held.processor)
+        if same and name in {"", held.name}:
             return ModelResult.of(session.use(held.name), already=True)
     if where and tokenizer is None:
         tokenizer, note = preprocessors.find_tokenizer(where, model_type=model.config.model_type)
@@ -107,7 +109,7 @@ def add(
         name=chosen,
         model=model,
         tokenizer=tokenizer,
-        processor=None,
+        processor=processor,
         origin=Origin("notebook", spec.variable),
         spec=dataclasses.replace(spec, name=chosen, head=type(model).__name__),
         asked=spec,

@@ -84,6 +84,21 @@ def find_tokenizer(word: str, *, model_type: str, offline: bool = False) -> tupl
     return tokenizer, "; ".join(filter(None, (*checkpoint.notes, note)))
 
 
+def parted(given: Any) -> tuple[Any, Any]:
+    """Return the tokenizer and the processor that an object is, or has in it; None where none.
+
+    An image processor and a feature extractor are processors without a tokenizer.
+    """
+    # by name: importing these classes takes a second, which texts have no need of
+    kinds = {base.__name__ for base in type(given).__mro__}
+    if "ProcessorMixin" in kinds:
+        return getattr(given, "tokenizer", None), given
+    return (None, given) if kinds & _PROCESSORS else (given, None)
+
+
+_PROCESSORS = {"BaseImageProcessor", "BaseVideoProcessor", "FeatureExtractionMixin"}
+
+
 def check_tokenizer(tokenizer: Any) -> None:
     """Refuse an object that is no tokenizer.
 

@@ -41,11 +41,7 @@ _MODES = {
     "weightedmean": "weighted_mean",
     "lasttoken": "last",
 }
-SENTENCE_FILES = (
-    "modules.json",
-    "sentence_bert_config.json",
-    "config_sentence_transformers.json",
-)
+SENTENCE_FILES = ("modules.json", "sentence_bert_config.json", "config_sentence_transformers.json")
 """The files at a checkpoint's root that say how it embeds."""
 _DENSE_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
@@ -159,10 +155,14 @@ def _read(checkpoint: Checkpoint, modules: list[dict[str, Any]]) -> SentenceConf
     pooling: tuple[str, ...] = ()
     steps: list[Step] = []
     skipped: list[str] = []
+    settings = _settings(checkpoint)
     for module in modules:
         kind, folder = str(module["type"]).rpartition(".")[2], str(module.get("path", ""))
         if kind == "Pooling":
-            pooling = _pooling(_needed(checkpoint, str(PurePosixPath(folder, "config.json"))))
+            config = _needed(checkpoint, str(PurePosixPath(folder, "config.json")))
+            pooling = _pooling(config)
+            if settings["prompt"] and config.get("include_prompt") is False:
+                skipped.append("Pooling without the prompt")
         elif kind == "Normalize":
             steps.append(Normalize())
         elif kind == "Dense":
@@ -176,7 +176,7 @@ def _read(checkpoint: Checkpoint, modules: list[dict[str, Any]]) -> SentenceConf
         tuple(steps),
         skipped=tuple(skipped),
         files=_files(checkpoint, modules),
-        **_settings(checkpoint),
+        **settings,
     )
 
 

@@ -100,7 +100,9 @@ def _with_companions(
         more, line = _tokenizer_line(loaded, where, arguments)
         imports += more
         lines.append(line)
-    if loaded.processor is not None:
+    if loaded.processor is not None and not _source(spec):
+        lines.append("# processor is an object that was made in the notebook")
+    elif loaded.processor is not None:
         auto = type(loaded.processor).__name__
         imports.append(_import(type(loaded.processor)))
         lines.append(f"processor = {call(f'{auto}.from_pretrained', _source(spec), **hub)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -34,7 +35,9 @@ def weights_mark(model: Any) -> tuple[Any, ...]:
 
 
 def changed_since(model: Any, mark: tuple[Any, ...], modules: tuple[str, ...]) -> tuple[str, ...]:
-    """Return those of the modules that have a weight which is not as the mark has it.
+    """Return those of the modules that have a weight whose values are not those of the mark.
+
+    A model that was moved or cast has the same weights, but for what a smaller dtype rounds.
 
     Args:
         model: The model.
@@ -44,7 +47,9 @@ def changed_since(model: Any, mark: tuple[Any, ...], modules: tuple[str, ...]) -
     """
     names = [name for name, _ in (*model.named_parameters(), *model.named_buffers())]
     now = weights_mark(model)
-    changed = [name for name, one, other in zip(names, now, mark, strict=False) if one != other]
+    changed = [
+        name for name, one, other in zip(names, now, mark, strict=False) if _moved(one, other)
+    ]
     prefix = f"{model.base_model_prefix}."
     found = []
     for module in modules:
@@ -53,6 +58,20 @@ def changed_since(model: Any, mark: tuple[Any, ...], modules: tuple[str, ...]) -
         if any(name in own or not own for name in changed):
             found.append(module)
     return tuple(found)
+
+
+def _moved(now: tuple[Any, ...], before: tuple[Any, ...]) -> bool:
+    """Say whether the values of a tensor are others than they were."""
+    if now[_SHAPE] != before[_SHAPE]:
+        return True
+    if len(now) != len(before) or len(now) <= _SUM:
+        return False  # on the meta device there are no values
+    if now[_DTYPE] == before[_DTYPE]:
+        return bool(now[_SUM] != before[_SUM])
+    return not math.isclose(float(now[_SUM]), float(before[_SUM]), rel_tol=0.05, abs_tol=0.05)
+
+
+_DTYPE, _SHAPE, _SUM = 1, 2, 5  # the places in what follows
 
 
 def _tensor_mark(tensor: torch.Tensor) -> tuple[Any, ...]:

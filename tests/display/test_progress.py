@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import os
+import pty
 import time
 
 import pytest
+from tqdm import tqdm
 
 from hf_magics.display import progress as module
-from hf_magics.display.progress import lines_from, progress
+from hf_magics.display.progress import TerminalLine, lines_from, progress
 
 
 @pytest.fixture
@@ -73,3 +77,37 @@ def test_a_late_thread_brings_no_line_back(said):
     meter.at_once()
     meter.advance(1, 2)
     assert said == ["loading …", ""]
+
+
+def test_a_long_text_is_cut_to_the_line(terminal, monkeypatch):
+    """What goes over the end of a line could not be taken back."""
+    monkeypatch.setenv("COLUMNS", "20")
+    line = TerminalLine()
+    line.show("loading " + "x" * 40)
+    line.clear()
+    written = os.read(terminal, 4096).decode()
+    drawn = [part.rstrip() for part in written.split("\r") if part.strip()]
+    assert drawn == ["loading xxxxxxxxxx…"]
+    assert "\n" not in written
+
+
+def test_a_bar_of_another_library_is_not_moved_by_ours(terminal):
+    """It begins in its own first row: else it would move the cursor, and ours with it."""
+    line = TerminalLine()
+    line.show("loading")
+    text = io.StringIO()
+    with tqdm(total=2, file=text, ascii=True) as other:
+        other.update()
+    line.clear()
+    assert "\x1b" not in text.getvalue()
+    assert "\n" not in text.getvalue().rstrip("\n")
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """A real terminal as standard error; gives its other end, to read what was written."""
+    other_end, end = pty.openpty()
+    with os.fdopen(end, "w") as file:
+        monkeypatch.setattr("sys.__stderr__", file)
+        yield other_end
+    os.close(other_end)

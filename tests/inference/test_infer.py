@@ -264,3 +264,25 @@ def test_training_elsewhere_leaves_the_head_random(session, minilm):
     with torch.no_grad():
         session["c"].model.bert.pooler.dense.bias.add_(1.0)
     assert "the classifier is random" in repr(hf.infer("Hello!"))
+
+
+def test_a_cast_does_not_train_a_head(session, minilm):
+    """Moved to another dtype, by the magic or by hand, a random head is as random as before."""
+    hf.load(minilm, name="c", task="text-classification", num_labels=2)
+    hf.use("c", dtype="float64")
+    assert "the classifier is random" in repr(hf.infer("Hello!"))
+    session["c"].model.to(torch.bfloat16)
+    assert "the classifier is random" in repr(hf.infer("Hello!"))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"context": 5}, "--context takes texts, and '5' is int"),
+        ({"labels": [1, 2]}, "--labels takes texts, and '1' is int"),
+    ],
+)
+def test_options_that_are_no_texts_are_named(bert, words, said):
+    """One line, no traceback out of the middle."""
+    with pytest.raises(InputError, match=said):
+        hf.infer("Hello!", **words)

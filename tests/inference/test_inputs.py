@@ -11,6 +11,7 @@ from transformers import BatchEncoding
 
 from hf_magics.errors import InputError
 from hf_magics.inference.inputs import Inputs, read_inputs, texts_or_ids
+from hf_magics.inference.things import as_image
 
 LINE = (101, 7592, 102)
 
@@ -173,3 +174,10 @@ def test_things_are_no_texts():
         texts_or_ids(SOUND)
     with pytest.raises(InputError, match="a Series, such as"):
         texts_or_ids(pd.DataFrame({"text": ["a"]}))
+
+
+def test_an_image_in_memory_stands_upright_too():
+    """What a photo says of its orientation counts as it does for a file."""
+    photo = Image.new("RGB", (4, 2))
+    photo.getexif()[0x0112] = 6  # turned by a quarter
+    assert as_image(photo).size == (2, 4)

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from transformers import BertConfig, BertModel
 
 import hf_magics as hf
 from hf_magics.errors import FitError, InputError
@@ -149,3 +150,24 @@ def test_writing_begins_with_the_pad_token_where_nothing_is_named(tiny):
         )
     assert torch.equal(hf.infer([[5, 6, 1]], max_new_tokens=4).outputs["sequences"], expected)
     assert torch.equal(hf.generate([[5, 6, 1]], max_new_tokens=4).outputs, expected)
+
+
+def test_a_forward_that_passes_everything_on_is_given_everything(session):
+    """A wrapper that names no input is run: what is in it says what it takes."""
+
+    class Wrapper(BertModel):
+        def forward(self, **kwargs):
+            return super().forward(**kwargs)
+
+    size = {"num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    model = Wrapper(BertConfig(hidden_size=16, vocab_size=120, **size)).eval()
+    hf.add(model, None, "wrapped")
+    result = hf.infer([[5, 6, 1], [7, 1]])
+    assert same(result.outputs, forward(model, input_ids=IDS, attention_mask=MASK))
+
+
+def test_a_dictionary_of_tensors_is_not_cut(tiny):
+    """--max-length has nothing to cut there: it is refused, not ignored."""
+    tiny("bert")
+    with pytest.raises(InputError, match="not a dictionary of tensors"):
+        hf.infer({"input_ids": IDS}, max_length=2)

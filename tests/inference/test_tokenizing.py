@@ -202,7 +202,7 @@ def test_the_pad_token_is_given_back_after_an_error(session, monkeypatch):
     """Even when tokenising fails the tokenizer is as it was."""
     tokenizer = byte_level()
     hf.new("gpt2", name="g", tokenizer=tokenizer, **TINY["gpt2"])
-    monkeypatch.setattr("hf_magics.inference.tokenizing._batch", lambda *_: 1 / 0)
+    monkeypatch.setattr("hf_magics.inference.tokenizing._batch", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         encode(session["g"], ["a", "b c"])
     assert tokenizer.pad_token is None
@@ -230,3 +230,46 @@ def test_an_unknown_token_that_also_ends_is_not_counted(session):
     )
     hf.new("gpt2", name="g", tokenizer=tokenizer, **TINY["gpt2"])
     assert encode(session["g"], [f"the fox{END}"]).unknown == 0
+
+
+@pytest.mark.parametrize("lines", [["ab", "the quick brown fox"], ["ab", "the quick\tbrown fox"]])
+def test_a_line_among_others_is_what_it_is_alone(session, lines):
+    """A tokenizer that pads on the left moves no position, nor does it in the code."""
+    tokenizer = byte_level()
+    tokenizer.padding_side = "left"
+    model = hf.new("gpt2", name="g", seed=0, tokenizer=tokenizer, **TINY["gpt2"]).model
+    result = hf.infer(lines, task="features")
+    assert result.outputs.last_hidden_state.shape[0] == 2
+    for line, states in zip(lines, result.outputs.last_hidden_state, strict=True):
+        alone = hf.infer(line, task="features").outputs.last_hidden_state[0]
+        assert torch.allclose(states[: len(alone)], alone, atol=1e-5)
+    names = {"g": model, "tokenizer": tokenizer}
+    exec(result.code, names)
+    assert same(names["outputs"], result.outputs)
+    assert (tokenizer.padding_side, 'padding_side="right"' in result.code) == ("left", True)
+
+
+def test_a_model_that_reads_the_last_column_is_padded_as_its_tokenizer_does(session):
+    """XLNet's head takes the last column, and its positions are relative: padding stays left."""
+    tokenizer = byte_level()
+    tokenizer.padding_side = "left"
+    size = {"d_model": 16, "n_layer": 1, "n_head": 2, "d_inner": 16, "vocab_size": 300}
+    hf.new("xlnet", name="x", class_="XLNetForSequenceClassification", tokenizer=tokenizer, **size)
+    lines = ["ab", "the quick brown fox"]
+    alone = torch.cat([hf.infer(line).outputs.logits for line in lines])
+    assert torch.allclose(hf.infer(lines).outputs.logits, alone, atol=1e-5)
+
+
+@pytest.mark.parametrize("lines", [["one", "one two"], ["one", "one\ttwo"]])
+@pytest.mark.parametrize("kind", ["t5", "distilbert", "fnet"])
+def test_what_the_model_has_no_parameter_for_is_left_out(session, bert, kind, lines):
+    """Token types do not reach T5 and DistilBERT, a mask not FNet; the code leaves them out too."""
+    size = {"t5": TINY["t5"] | {"vocab_size": 30522}, "fnet": {"hidden_size": 16}}
+    small = {"distilbert": {"dim": 16, "n_heads": 2, "n_layers": 1, "hidden_dim": 16}}
+    hf.new(kind, name="m", seed=0, tokenizer=bert.tokenizer, **(size | small)[kind])
+    result = hf.infer(lines, task="features")
+    beside = "token_type_ids" if kind == "fnet" else "attention_mask"
+    assert set(encode(session["m"], lines).inputs) == {"input_ids", beside}
+    names = {"m": session["m"].model, "tokenizer": bert.tokenizer}
+    exec(result.code, names)
+    assert same(names["outputs"], result.outputs)

@@ -52,7 +52,45 @@ def test_an_answer_without_a_main_value_makes_no_column(headed):
     assert list(headed.ip.user_ns["df"].columns) == ["text"]
 
 
+def test_token_ids_and_tensors_count_by_their_answers(headed):
+    """Two rows of a batch of tensors fill two rows of a table; one list of IDs is one input."""
+    tokenizer = headed.ip.run_cell("hf = __import__('hf_magics'); hf.session['c'].tokenizer").result
+    batch = dict(tokenizer(TEXTS, padding=True, return_tensors="pt"))
+    names = {"df": pd.DataFrame({"text": TEXTS}), "batch": batch, "ids": [101, 7592, 102]}
+    headed.ip.push(names)
+    headed.run("%hf_infer -i batch -o df.label")
+    assert len(names["df"]["label"].dropna()) == 3
+    assert "the answers are 1" in headed.error("%hf_infer -i ids -o df.other")
+
+
+def test_a_key_set_twice_is_refused(headed):
+    """Only the last would count."""
+    error = headed.error("%hf_infer --set use_cache=true --set use_cache=false hello")
+    assert "--set use_cache is given twice" in error
+
+
 def test_an_option_given_twice_is_refused(headed):
     """Only the last would count: the line says so."""
     assert "--model is given twice" in headed.error("%hf_infer -m c -m c Hello!")
     assert headed.run("%hf_tokens -m c -m c Hello!") is not None
+
+
+def test_labels_come_from_a_list_of_the_notebook_too(headed):
+    """Their names need no quoting then; what has no label in it is refused."""
+    headed.run(
+        "%hf_new bert --task zero-shot-classification -n nli --tokenizer c hidden_size=16 "
+        "num_hidden_layers=1 num_attention_heads=2 intermediate_size=16 "
+        """id2label='{"0": "entailment", "1": "contradiction"}'"""
+    )
+    headed.ip.push({"topics": ["sports", "world politics", "sports"]})
+    result = headed.run("%hf_infer -m nli --labels topics -q Hello!")
+    assert {row["label"] for row in result.records()} == {"sports", "world politics"}
+    assert "--labels needs labels" in headed.error("%hf_infer -m nli --labels , Hello!")
+    assert "the name of a list" in headed.error("%hf_infer -m nli --labels $topics Hello!")
+
+
+def test_what_is_neither_a_variable_nor_a_file_is_named(headed, tmp_path):
+    """A file goes in by its path; an expression is refused in one line."""
+    assert "'lots[:2]' is neither" in headed.error("%hf_infer -i lots[:2]")
+    error = headed.error(f"%hf_infer -i {tmp_path / 'missing.png'}")
+    assert "missing.png' is neither" in error

@@ -104,3 +104,16 @@ def test_a_tokenizer_with_its_own_code_is_refused(hf, own_bert):
     config.write_text(config.read_text().replace('"model_type": "bert"', '"model_type": "vit"'))
     with pytest.raises(TokenizerError, match="not run unasked: read it, then --trust-remote-code"):
         preprocessors.load_tokenizer(checkpoints.find(str(own_bert)))
+
+
+def test_a_processor_in_the_tokenizers_place_is_taken_for_what_it_is(hf, session):
+    """A model of the notebook gets its image processor, and code that says where it is from."""
+    processor = transformers.ViTImageProcessorPil(size={"height": 16, "width": 16})
+    small = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    model = transformers.ViTModel(
+        transformers.ViTConfig(**small, intermediate_size=16, image_size=16, patch_size=8)
+    )
+    hf.add(model, processor, "v")
+    assert session["v"].processor is processor
+    assert session["v"].tokenizer is None
+    assert "# processor is an object that was made in the notebook" in session["v"].code

@@ -9,7 +9,7 @@ import torch
 from hf_magics.modeling.sentence import Dense, Normalize, SentenceConfig
 from tests.hub.children import hub_environment, run_python
 from tests.hub.server import Hub
-from tests.modeling.sentences import dense, describe, tiny_encoder, write
+from tests.modeling.sentences import POOLING, dense, describe, tiny_encoder, write
 from tests.modeling.tiny import note_texts
 
 
@@ -217,3 +217,14 @@ def test_modules_outside_of_the_checkpoint_are_not_read(hf, folder):
     for path in ("../elsewhere", str(folder.parent / "elsewhere")):
         write(folder / "modules.json", [{"path": path, "type": kind}])
         assert "is not inside of the checkpoint" in refused(hf, folder)
+
+
+@pytest.mark.parametrize("default", ["query", None])
+def test_a_pooling_without_the_prompt_is_named(hf, folder, default):
+    """A prompt that is not pooled over is not done here; without a default prompt it is the same."""
+    shared = {"prompts": {"query": "query: "}, "default_prompt_name": default}
+    describe(folder, "Pooling", pooling=POOLING | {"include_prompt": False}, shared=shared)
+    hf.load(str(folder))
+    named = ("Pooling without the prompt",) if default else ()
+    assert hf.session.current.sentence.skipped == named
+    assert hf.infer("a cat").task == ("features" if default else "embed")

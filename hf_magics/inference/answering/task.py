@@ -59,6 +59,8 @@ class Task:
     reads: ClassVar[tuple[str, ...]] = ("texts", "ids", "tensors")
     echoes: ClassVar[bool] = False
     """Whether the page repeats the input's lines above the answer, which has none of them."""
+    cuts: ClassVar[bool] = True
+    """Whether ``--max-length`` cuts the inputs."""
 
     def is_default_for(self, loaded: LoadedModel) -> bool:  # noqa: ARG002 - for subclasses
         """Say whether this is the answer of a head that has it where the line names no task."""
@@ -69,7 +71,7 @@ class Task:
 
         Raises:
             OptionError: The line gives an option that the task does not take.
-            InputError: The task does not read this kind of input.
+            InputError: The task does not read this kind of input, or can't cut it.
         """
         kind = request.inputs.kind
         if kind not in self.reads:
@@ -81,6 +83,7 @@ class Task:
                 f"{self.name} reads {reads}, not {_KINDS.get(kind, kind)}; --task features shows "
                 "the tensors"
             )
+        self._check_cutting(request)
         for name in request.options:
             if name not in self.options:
                 takes = ", ".join(map(option, self.options))
@@ -88,6 +91,17 @@ class Task:
                     f"{self.name} takes no {option(name)}"
                     + (f"; it takes {takes}" if takes else ": it has no options of its own")
                 )
+
+    def _check_cutting(self, request: Request) -> None:
+        if request.spec.max_length is None:
+            return
+        if not self.cuts:
+            raise OptionError(f"{self.name} cuts nothing: leave out --max-length")
+        if request.inputs.kind == "tensors":
+            raise InputError(
+                "--max-length cuts texts and token IDs, not a dictionary of tensors: cut those "
+                "before, and leave it out"
+            )
 
     def encode(self, request: Request) -> Encoded:
         """Return the batch for the inputs: by default as many rows as inputs."""

@@ -9,6 +9,7 @@ from typing import Any
 from hf_magics.errors import InputError, OptionError, TokenizerError
 from hf_magics.inference import tokenizing
 from hf_magics.inference.answering.task import Request
+from hf_magics.inference.telling import not_taken, told_to_leave_out, told_to_pad
 from hf_magics.inference.tokenizing import Encoded, split_pair
 
 _WIDEST = 384  # tokens: what models for this are trained on, and the old pipeline's number
@@ -90,24 +91,27 @@ def encode_windows(request: Request) -> Windows:
     with loaded.lock, tokenizing.borrowed_pad(tokenizer, 2) as pad_word:
         limit = _limit(request)
         stride = min(_STRIDE, _least_room(tokenizer, pairs, limit) // 2)
-        batch = _tokenized(tokenizer, pairs, side, limit, stride)
+        padding = told_to_pad(loaded.model, tokenizer, 2)
+        batch = _tokenized(tokenizer, pairs, side, limit, stride, padding)
     owners = tuple(batch.pop("overflow_to_sample_mapping").tolist())
     ids = batch["input_ids"]
     tokenizing.check_rows(loaded, ids)
     made = Windows(
-        dict(batch),
+        {name: batch[name] for name in batch if name not in not_taken(loaded.model)},
         tuple(batch["attention_mask"].sum(dim=1).tolist()),
         limit,
         (),
         pad_word,
         tokenizing.count_unknown(tokenizer, ids),
-        batch,
-        tuple(context for _, context in pairs),
-        owners,
-        side,
-        stride,
-        tokenizer.backend_tokenizer.pre_tokenizer is not None,
-        tokenizer.cls_token_id,
+        padding,
+        told_to_leave_out(loaded.model, tokenizer),
+        batch=batch,
+        contexts=tuple(context for _, context in pairs),
+        owners=owners,
+        side=side,
+        stride=stride,
+        words=tokenizer.backend_tokenizer.pre_tokenizer is not None,
+        cls_id=tokenizer.cls_token_id,
     )
     _check_contexts(made)
     return made
@@ -160,7 +164,12 @@ def _least_room(tokenizer: Any, pairs: Sequence[tuple[str, str]], limit: int) ->
 
 
 def _tokenized(
-    tokenizer: Any, pairs: Sequence[tuple[str, str]], side: int, limit: int, stride: int
+    tokenizer: Any,
+    pairs: Sequence[tuple[str, str]],
+    side: int,
+    limit: int,
+    stride: int,
+    padding: dict[str, Any],
 ) -> Any:
     questions, contexts = (list(column) for column in zip(*pairs, strict=True))
     first, second = (questions, contexts) if side else (contexts, questions)
@@ -173,6 +182,7 @@ def _tokenized(
         return_overflowing_tokens=True,
         return_attention_mask=True,
         padding=True,
+        **padding,
         return_tensors="pt",
     )
 

@@ -10,19 +10,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from transformers import GenerationConfig
 
-from hf_magics.display.words import nearest, one_line
+from hf_magics.display.words import one_line
 from hf_magics.errors import FitError, InputError, OptionError
 from hf_magics.inference.answering.task import Request, option
 from hf_magics.inference.answering.words import need_positive
+from hf_magics.inference.generation import fields
 from hf_magics.inference.running import writing_start
 from hf_magics.modeling.store import LoadedModel
 
 _BY_OPTION = {"beams": "num_beams", "max_new_tokens": "max_new_tokens"}
 _SCORES_BYTES = 2**28
 _LENGTHS = ("max_length", "min_length", "max_new_tokens", "min_new_tokens")
-_COUNTS = ("max_length", "max_new_tokens", "num_beams", "num_return_sequences")
+_OPTIONS = {name: option(short) for short, name in _BY_OPTION.items()}
+_UNKNOWN = "generate takes no '{name}'{close}"
+_KEPT = {"return_dict_in_generate": "it is always true; leave it out"}
 _OF_BEAMS = ("early_stopping", "length_penalty")
 _OF_SAMPLING = ("temperature", "top_k", "top_p", "min_p", "top_h", "typical_p")
 _CUTOFFS = ("epsilon_cutoff", "eta_cutoff")
@@ -32,30 +34,22 @@ def check(request: Request) -> None:
     """Refuse what ``generate`` does not take.
 
     Raises:
-        OptionError: A name that ``GenerationConfig`` does not have, the same thing said twice, or
-            more tokens than the decoder has positions.
+        OptionError: A name that ``GenerationConfig`` does not have, a number out of its range, the
+            same thing said twice, or more tokens than the decoder has positions.
     """
     need_positive(request, *_BY_OPTION)
-    fields = set(vars(GenerationConfig())) - {"transformers_version", "return_dict_in_generate"}
-    for name, value in request.spec.extra:
-        if name == "return_dict_in_generate":
-            raise OptionError("--set return_dict_in_generate: it is always true; leave it out")
-        if name not in fields or name.startswith("_"):
-            close = nearest(name, sorted(fields), _BY_OPTION)
-            raise OptionError(f"generate takes no '{name}'{close}")
-        if name in _COUNTS and not (type(value) is int and value > 0):
-            raise OptionError(f"--set {name}={value}: a whole number from 1 on is needed")
-    for short, name in _BY_OPTION.items():
-        if short in request.options and name in dict(request.spec.extra):
-            raise OptionError(f"{option(short)} and --set {name} say the same: give one of them")
+    given = _by_options(request)
+    for name, _ in request.spec.extra:
+        fields.check_name(name, _UNKNOWN, kept=_KEPT, meant=_BY_OPTION)
+    if name := fields.said_twice(request.spec.extra, given):
+        raise OptionError(f"{_OPTIONS[name]} and --set {name} say the same: give one of them")
+    fields.check_values(asked(request), {name: _OPTIONS[name] for name in given})
     _check_positions(request)
 
 
 def asked(request: Request) -> dict[str, Any]:
     """Return what the line asks of ``generate``, by the names of ``GenerationConfig``."""
-    given = {name: request.options.get(short) for short, name in _BY_OPTION.items()}
-    given = {name: value for name, value in given.items() if value is not None}
-    return {**dict(request.spec.extra), **given}
+    return {**dict(request.spec.extra), **_by_options(request)}
 
 
 def arguments(request: Request, defaults: Mapping[str, Any], rows: int) -> dict[str, Any]:
@@ -104,8 +98,22 @@ def more_than(model: Any, tokens: int) -> str:
     return f"--max-new-tokens {most} gives more"
 
 
-def generate(loaded: LoadedModel, inputs: Mapping[str, Any], arguments: Mapping[str, Any]) -> Any:
+def generate(
+    loaded: LoadedModel,
+    inputs: Mapping[str, Any],
+    arguments: Mapping[str, Any],
+    wanted: Mapping[str, Any],
+) -> Any:
     """Return the output of ``generate`` for one batch, as a dictionary of its own class.
+
+    It is without the cache, and without the scores of each step unless the line asks for them:
+    they may be hundreds of times as large as what was written.
+
+    Args:
+        loaded: The model.
+        inputs: The batch.
+        arguments: What ``generate`` is given beside it.
+        wanted: What the line asks for.
 
     Raises:
         InputError: Transformers refuses the inputs or the arguments.
@@ -119,7 +127,7 @@ def generate(loaded: LoadedModel, inputs: Mapping[str, Any], arguments: Mapping[
     more = {"tokenizer": loaded.tokenizer} if arguments.get("stop_strings") else {}
     try:
         with torch.inference_mode(), _warnings_as_notes(), _without_twice_said():
-            return model.generate(**placed, **arguments, **more, return_dict_in_generate=True)
+            found = model.generate(**placed, **arguments, **more, return_dict_in_generate=True)
     except _REFUSALS as error:
         if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
             raise FitError(
@@ -127,6 +135,8 @@ def generate(loaded: LoadedModel, inputs: Mapping[str, Any], arguments: Mapping[
                 "lines, fewer --beams, or --max-new-tokens N"
             ) from error
         raise InputError(f"{loaded.name} can't be run so: {one_line(error)}") from error
+    left_out = ("past_key_values", *(() if wanted.get("output_scores") else ("scores",)))
+    return type(found)(**{name: one for name, one in found.items() if name not in left_out})
 
 
 # what generate and the forwards in it raise on arguments and inputs that don't fit
@@ -186,6 +196,11 @@ def notes_on(model: Any, arguments: Mapping[str, Any], wanted: Mapping[str, Any]
     return said
 
 
+def _by_options(request: Request) -> dict[str, Any]:
+    given = {name: request.options.get(short) for short, name in _BY_OPTION.items()}
+    return {name: value for name, value in given.items() if value is not None}
+
+
 def _ending(
     row: Sequence[int], ends: set[int], pads: set[int], most: int, *, forced: bool, stop: str
 ) -> Ending:
@@ -200,8 +215,8 @@ def _ending(
 
 def _giving_way(defaults: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
     """Return the defaults that make sense beside what the line asks for."""
-    fields = vars(GenerationConfig())
-    kept = {name: value for name, value in defaults.items() if name in fields}
+    known = fields.settable()
+    kept = {name: value for name, value in defaults.items() if name in known}
     idle = (*(_LENGTHS if any(name in wanted for name in _LENGTHS) else ()),)
     idle += _OF_BEAMS if wanted.get("num_beams") == 1 else ()
     return {name: value for name, value in kept.items() if name not in idle}

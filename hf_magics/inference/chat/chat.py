@@ -19,7 +19,7 @@ from hf_magics.inference.chat.template import (
     prompt_text,
     special_notes,
 )
-from hf_magics.inference.generation.options import check_head
+from hf_magics.inference.generation.options import check_head, without_lengths
 from hf_magics.inference.generation.results import GenerateResult
 from hf_magics.inference.generation.written import Written
 from hf_magics.modeling.limits import position_limit
@@ -64,7 +64,12 @@ def chat(
     result: ChatResult
     if spec.text.strip():
         replied = reply(loaded, conversation.memory, spec, talk, settings.max_new_tokens, on_text)
-        spec = dataclasses.replace(spec, max_new_tokens=replied.made.limit, seed=replied.made.seed)
+        spec = dataclasses.replace(
+            spec,
+            max_new_tokens=replied.made.limit,
+            seed=replied.made.seed,
+            extra=without_lengths(spec.extra),
+        )
         after = _after(talk, spec, replied) or before
         result = _turn(loaded, spec, (talk, after), replied, settings)
     else:

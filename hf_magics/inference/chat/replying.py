@@ -12,7 +12,7 @@ from hf_magics.inference.chat.conversation import Talk
 from hf_magics.inference.chat.template import check_room, prompt_ids
 from hf_magics.inference.generation.encoding import Prompts, fitted, from_ids
 from hf_magics.inference.generation.generate import write
-from hf_magics.inference.generation.options import Plan, plan
+from hf_magics.inference.generation.options import Plan, plan, seeded
 from hf_magics.inference.generation.written import Written
 from hf_magics.modeling.store import LoadedModel
 from hf_magics.specs import ChatSpec, GenerateSpec
@@ -51,11 +51,12 @@ def reply(
         InputError: The conversation has no room for the turn.
         FitError: The device has no room for it.
     """
-    made = _planned(loaded, spec, longest)
+    asked = _as_generation(loaded, spec)
+    made = _planned(loaded, asked, longest)
     ids = prompt_ids(loaded, talk.asking(spec.text))
     check_room(loaded, talk, spec.text, len(ids))
     prompts = dataclasses.replace(from_ids(loaded, [ids]), texts=(spec.text,))
-    made = fitted(loaded, prompts, made)
+    made = seeded(loaded, asked, fitted(loaded, prompts, made))
     if not _keeps_cache(loaded, made):
         return Replied(prompts, made, write(loaded, prompts, made, on_text=on_text), 0)
     cache, reused = memory.begin(loaded.model, ids)
@@ -70,27 +71,27 @@ def reply(
     return Replied(prompts, made, written, reused)
 
 
-def _planned(loaded: LoadedModel, spec: ChatSpec, longest: int) -> Plan:
-    made = plan(
-        loaded,
-        GenerateSpec(
-            loaded.name,
-            max_new_tokens=spec.max_new_tokens,
-            temperature=spec.temperature,
-            top_p=spec.top_p,
-            top_k=spec.top_k,
-            seed=spec.seed,
-            stop=spec.stop,
-            extra=spec.extra,
-        ),
-        longest,
-    )
+def _planned(loaded: LoadedModel, asked: GenerateSpec, longest: int) -> Plan:
+    made = plan(loaded, asked, longest)
     if made.sequences > 1:
         raise OptionError(
             "a turn has one reply, so num_return_sequences has no use here: "
             "%%hf_generate --sequences N writes several texts"
         )
     return made
+
+
+def _as_generation(loaded: LoadedModel, spec: ChatSpec) -> GenerateSpec:
+    return GenerateSpec(
+        loaded.name,
+        max_new_tokens=spec.max_new_tokens,
+        temperature=spec.temperature,
+        top_p=spec.top_p,
+        top_k=spec.top_k,
+        seed=spec.seed,
+        stop=spec.stop,
+        extra=spec.extra,
+    )
 
 
 def _keeps_cache(loaded: LoadedModel, made: Plan) -> bool:

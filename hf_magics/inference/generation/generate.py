@@ -14,16 +14,17 @@ from transformers import StoppingCriteriaList
 from transformers.generation import StopStringCriteria
 
 from hf_magics.display.words import one_line
-from hf_magics.errors import FitError, OptionError
+from hf_magics.errors import FitError, MissingExtraError, OptionError
 from hf_magics.inference.generation.encoding import Prompts, encode_prompts, fitted
 from hf_magics.inference.generation.notes import notes_on, notes_on_end
-from hf_magics.inference.generation.options import Plan, plan
+from hf_magics.inference.generation.options import Plan, plan, seeded, without_lengths
 from hf_magics.inference.generation.recording import Recorder
 from hf_magics.inference.generation.results import GenerateResult
 from hf_magics.inference.generation.snippets import generate_snippet
 from hf_magics.inference.generation.telling import Teller, telling
 from hf_magics.inference.generation.written import Written, sequences_of
 from hf_magics.inference.inputs import Inputs
+from hf_magics.modeling import preprocessors
 from hf_magics.modeling.snippets import model_snippet
 from hf_magics.modeling.store import LoadedModel, Session
 from hf_magics.modeling.watching import watched
@@ -59,10 +60,16 @@ def generate(
     loaded = session.get(spec.name)
     made = plan(loaded, spec, settings.max_new_tokens)
     prompts = encode_prompts(loaded, inputs)
-    made = fitted(loaded, prompts, made)
+    made = seeded(loaded, spec, fitted(loaded, prompts, made))
     written = write(loaded, prompts, made, on_text=on_text)
     session.log.append(
-        dataclasses.replace(spec, name=loaded.name, max_new_tokens=made.limit, seed=made.seed)
+        dataclasses.replace(
+            spec,
+            name=loaded.name,
+            max_new_tokens=made.limit,
+            seed=made.seed,
+            extra=without_lengths(spec.extra),
+        )
     )
     snippet = generate_snippet(
         spec,
@@ -95,6 +102,7 @@ def write(
 
     Raises:
         OptionError: The model does not take the options.
+        MissingExtraError: An option needs a package that is not installed.
         FitError: The device has no room.
     """
     notes: list[str] = []
@@ -126,7 +134,7 @@ def write(
         notes=(
             *made.notes,
             *notes_on(loaded, prompts, made, streamed=on_text is not None),
-            *notes_on_end(made, sequences),
+            *notes_on_end(loaded, made, sequences),
             *_warnings(notes),
         ),
         first_seconds=_first(teller, started),
@@ -143,6 +151,10 @@ def _called(
             **_keywords(loaded, prompts, made, recorder),
             **({} if cache is None else {"past_key_values": cache}),
         )
+    except ImportError as error:
+        raise MissingExtraError(
+            f"{loaded.name} can't generate so: {preprocessors.why(error)}"
+        ) from error
     except (ValueError, TypeError, RuntimeError, IndexError, AttributeError) as error:
         if error is recorder.failure:
             raise
@@ -167,14 +179,19 @@ def _keywords(
         words["return_dict_in_generate"] = True
     if made.stop:  # beside a loop of one's own, transformers takes no tokenizer for them
         with loaded.lock:
-            ends = StopStringCriteria(loaded.tokenizer, words.pop("stop_strings"))
+            ends = StopStringCriteria(loaded.tokenizer, list(made.stop))
+        words["stop_strings"] = None  # the checkpoint's own too
         words["stopping_criteria"] = StoppingCriteriaList([ends])
     return words
 
 
 @contextlib.contextmanager
 def _seeded(loaded: LoadedModel, made: Plan) -> Iterator[None]:
-    """Draw by the plan's seed, and leave the user's random numbers as they were."""
+    """Draw by the plan's seed; the state of the random numbers is as before the block.
+
+    A seed that the line did not give was itself drawn from torch's global generator, which that
+    one draw moved (`options.seeded`): the next text is another one.
+    """
     if made.seed is None:
         yield
         return

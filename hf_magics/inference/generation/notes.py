@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from hf_magics.display.numbers import plural
 from hf_magics.inference.generation.encoding import Prompts, padding_side
-from hf_magics.inference.generation.options import Plan
-from hf_magics.inference.generation.written import INTERRUPTED, Sequence_
+from hf_magics.inference.generation.options import Plan, stop_strings
+from hf_magics.inference.generation.written import (
+    INTERRUPTED,
+    STOP_STRING,
+    Sequence_,
+    with_specials,
+)
 from hf_magics.modeling.report import random_now, random_verdict
 from hf_magics.modeling.store import LoadedModel
 
@@ -32,9 +37,10 @@ def notes_on(loaded: LoadedModel, prompts: Prompts, made: Plan, *, streamed: boo
             f"{padding_side(loaded)}, which the attention mask hides"
         )
     if made.beams > 1:
+        way = "without --beams" if "num_beams" in made.words else "with --beams 1"
         said.append(
             f"{made.beams} beams are compared until the end, so nothing was streamed: "
-            "without --beams the text comes as it is written"
+            f"{way} the text comes as it is written"
         )
     elif streamed and len(prompts.lengths) * made.sequences > 1:
         said.append("several texts at once are not streamed: give one prompt for that")
@@ -43,14 +49,26 @@ def notes_on(loaded: LoadedModel, prompts: Prompts, made: Plan, *, streamed: boo
     return said
 
 
-def notes_on_end(made: Plan, sequences: tuple[Sequence_, ...]) -> list[str]:
+def notes_on_end(loaded: LoadedModel, made: Plan, sequences: tuple[Sequence_, ...]) -> list[str]:
     """Say that it was interrupted, and which stop strings never came."""
     said = []
     cut = [one for one in sequences if one.stop == INTERRUPTED]
-    if cut:
+    if cut and not made.recorded:
+        said.append("interrupted: nothing is kept, transformers gives such a text at its end only")
+    elif cut:
         longest = max(len(one.ids) for one in cut)
         said.append(f"interrupted after {plural(longest, 'token')}: what was written is kept")
-    never = [one for one in made.stop if not any(one in some.text for some in sequences)]
-    if never and not cut:
+    never = [] if cut else _never_came(loaded, made, sequences)
+    if never:
         said.append(f"--stop {', '.join(map(repr, never))} never came")
     return said
+
+
+def _never_came(loaded: LoadedModel, made: Plan, sequences: tuple[Sequence_, ...]) -> list[str]:
+    """Return the strings of the line that no text has, not even as a special token."""
+    asked = stop_strings(made.words.get("stop_strings"))
+    if not asked or any(one.stop == STOP_STRING for one in sequences):
+        return []  # one of them came, written otherwise
+    texts = [one.text for one in sequences]
+    texts += [with_specials(loaded, one.ids) for one in sequences]
+    return [one for one in asked if not any(one in text for text in texts)]

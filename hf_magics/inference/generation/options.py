@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +12,12 @@ import torch
 from transformers import GenerationConfig
 from transformers.generation import GenerationMode
 
-from hf_magics.display.words import nearest, one_line, sentence_list
+from hf_magics.display.words import one_line, sentence_list
 from hf_magics.errors import HeadError, OptionError, TokenizerError
+from hf_magics.inference.generation import fields
 from hf_magics.inference.running import writing_start
 from hf_magics.modeling.store import LoadedModel
+from hf_magics.modeling.watching import watched
 from hf_magics.specs import GenerateSpec
 
 _FIELDS = {
@@ -28,19 +29,16 @@ _FIELDS = {
     "sequences": "num_return_sequences",
     "stop": "stop_strings",
 }
+_OPTIONS = {field: f"--{name.replace('_', '-')}" for name, field in _FIELDS.items()}
+_UNKNOWN = (
+    "a generation has no option '{name}'{close}; "
+    "--set takes the fields of transformers' GenerationConfig"
+)
 _SAMPLING = (
     *("temperature", "top_p", "top_k", "min_p", "top_h"),
     *("typical_p", "epsilon_cutoff", "eta_cutoff"),
 )
-_KEPT_BY_US = {
-    **dict.fromkeys(("output_scores", "output_logits"), ".df has each token's probability"),
-    **dict.fromkeys(
-        ("output_attentions", "output_hidden_states"), "%%hf_infer has these of a text"
-    ),
-    "return_dict_in_generate": "the result has what there is",
-    "is_assistant": "it is transformers' own",
-    "transformers_version": "it is transformers' own",
-}
+_LENGTHS = ("max_new_tokens", "max_length")
 _BEAMS = (GenerationMode.BEAM_SEARCH, GenerationMode.BEAM_SAMPLE)
 _PLAIN = (GenerationMode.GREEDY_SEARCH, GenerationMode.SAMPLE)
 
@@ -50,8 +48,9 @@ class Plan:
     """How a generation is done.
 
     ``words`` are the keyword arguments of ``generate`` without the limit, which is ``limit``
-    tokens; ``max_length`` counts the prompt too, where the line gave that. ``recorded`` says that
-    probabilities can be kept, ``asked`` that someone chose the limit. ``seed`` is None where
+    tokens; ``max_length`` counts the prompt too, where the line gave that. ``stop`` are the strings
+    that end a text, the line's or the checkpoint's. ``recorded`` says that probabilities can be
+    kept, ``asked`` that someone chose the limit. ``seed`` is None until one is chosen and where
     nothing is drawn; ``drawn`` says how tokens are, where the line asked for that.
     """
 
@@ -61,17 +60,12 @@ class Plan:
     beams: int = 1
     sequences: int = 1
     sampled: bool = False
+    stop: tuple[str, ...] = ()
     seed: int | None = None
     recorded: bool = True
     asked: bool = False
     drawn: str = ""
     notes: tuple[str, ...] = ()
-
-    @property
-    def stop(self) -> tuple[str, ...]:
-        """The strings that end a text."""
-        given = self.words.get("stop_strings") or ()
-        return (given,) if isinstance(given, str) else tuple(given)
 
 
 def plan(loaded: LoadedModel, spec: GenerateSpec, longest: int) -> Plan:
@@ -94,11 +88,12 @@ def plan(loaded: LoadedModel, spec: GenerateSpec, longest: int) -> Plan:
     words["do_sample"] = _sampled(words, own)
     limit = words.pop("max_new_tokens", None)
     max_length = words.pop("max_length", None)
-    _check_numbers(spec, limit, max_length)
-    _check_together(words)
-    if words.get("stop_strings") and loaded.tokenizer is None:
-        raise TokenizerError(f"--stop compares text, and {loaded.name} has no tokenizer")
+    _check_seed(spec.seed)
+    _check_together(words, own)
     merged = _merged(own, words)
+    stop = stop_strings(merged.stop_strings)
+    if stop and loaded.tokenizer is None:
+        raise TokenizerError(f"--stop compares text, and {loaded.name} has no tokenizer")
     mode = merged.get_generation_mode()
     made = Plan(
         words,
@@ -107,11 +102,12 @@ def plan(loaded: LoadedModel, spec: GenerateSpec, longest: int) -> Plan:
         merged.num_beams or 1,
         merged.num_return_sequences or 1,
         merged.do_sample is True,
-        recorded=mode in (*_PLAIN, *_BEAMS) and not own.stop_strings,
+        stop,
+        recorded=mode in (*_PLAIN, *_BEAMS),
         asked=bool(limit or max_length or own.max_new_tokens),
     )
     _check_mode(made, mode)
-    return _seeded(made, spec, merged)
+    return made
 
 
 def check_head(loaded: LoadedModel) -> None:
@@ -130,25 +126,46 @@ def check_head(loaded: LoadedModel) -> None:
         )
 
 
+def seeded(loaded: LoadedModel, spec: GenerateSpec, made: Plan) -> Plan:
+    """Choose a seed where the line has none, so that what was drawn can be had again.
+
+    It is drawn from torch's global generator, which that moves: ``torch.manual_seed`` before it
+    makes a text repeatable, and two texts in a row are different ones.
+    """
+    if not made.sampled:
+        useless = "the seed changed nothing: the likeliest tokens were taken, none was drawn"
+        return dataclasses.replace(made, notes=(useless,)) if spec.seed is not None else made
+    seed = spec.seed if spec.seed is not None else int(torch.randint(2**31, ()).item())
+    said = _sampled_words(seed, _merged(loaded.model.generation_config, made.words))
+    # what the line asked for is no news; that the checkpoint draws by itself must not be missed
+    if not {*_SAMPLING, "do_sample"}.isdisjoint(_given(spec)):
+        return dataclasses.replace(made, seed=seed, drawn=said)
+    return dataclasses.replace(made, seed=seed, notes=(said,))
+
+
+def stop_strings(given: Any) -> tuple[str, ...]:
+    """Return the strings of the field ``stop_strings``, which may be one, several or None."""
+    return (given,) if isinstance(given, str) else tuple(given or ())
+
+
+def without_lengths(extra: tuple[tuple[str, Any], ...]) -> tuple[tuple[str, Any], ...]:
+    """Return what ``--set`` gave without the limits: a resolved spec has the limit by itself."""
+    return tuple((name, value) for name, value in extra if name not in _LENGTHS)
+
+
 def _words(spec: GenerateSpec) -> dict[str, Any]:
     """Return the fields of ``GenerationConfig`` that the line gives."""
     given = {field: getattr(spec, name) for name, field in _FIELDS.items()}
     words = {field: value for field, value in given.items() if value not in (None, ())}
     if "stop_strings" in words:
         words["stop_strings"] = list(words["stop_strings"])
-    known = vars(GenerationConfig())
-    for name, value in spec.extra:
-        if name not in known or name.startswith("_"):
-            raise OptionError(
-                f"a generation has no option '{name}'{nearest(name, known)}; "
-                "--set takes the fields of transformers' GenerationConfig"
-            )
-        if name in _KEPT_BY_US:
-            raise OptionError(f"--set {name}: {_KEPT_BY_US[name]}")
-        if name in words:
-            option = next(one for one, field in _FIELDS.items() if field == name)
-            raise OptionError(f"--set {name} and --{option.replace('_', '-')} say the same twice")
-        words[name] = value
+    if name := fields.said_twice(spec.extra, words):
+        raise OptionError(f"--set {name} and {_OPTIONS[name]} say the same twice")
+    for name, _ in spec.extra:
+        fields.check_name(name, _UNKNOWN, kept=fields.OF_A_GENERATION, meant=_FIELDS)
+    options = {name: _OPTIONS[name] for name in words}
+    words |= dict(spec.extra)
+    fields.check_values(words, options)
     return words
 
 
@@ -171,48 +188,27 @@ def _sampled(words: dict[str, Any], own: Any) -> bool:
     return bool(sampling) or own.do_sample is True
 
 
-def _check_numbers(spec: GenerateSpec, limit: Any, max_length: Any) -> None:
-    for name, value in (("beams", spec.beams), ("sequences", spec.sequences)):
-        if value is not None and value < 1:
-            raise OptionError(f"--{name} {value}: at least 1 is needed")
-    _check_limits(limit, max_length)
-    if spec.seed is not None and not 0 <= spec.seed < 2**63:
-        raise OptionError(f"--seed {spec.seed}: a whole number from 0 on is needed")
-    if spec.top_k is not None and spec.top_k < 0:
-        raise OptionError(f"--top-k {spec.top_k}: 0 takes all tokens, 50 the 50 likeliest")
-    _check_range("--temperature", spec.temperature, math.inf, "0 is greedy, 0.7 is careful")
-    _check_range("--top-p", spec.top_p, 1, "0.9 draws from the likeliest nine tenths")
-    if any(not one for one in spec.stop):
-        raise OptionError("--stop needs a text that ends the writing")
+def _check_seed(seed: int | None) -> None:
+    if seed is not None and not 0 <= seed < 2**63:
+        raise OptionError(f"--seed {seed}: a whole number from 0 on is needed")
 
 
-def _check_limits(limit: Any, max_length: Any) -> None:
-    for name, value in (("max-new-tokens", limit), ("set max_length", max_length)):
-        if value is not None and (not isinstance(value, int) or value < 1):
-            raise OptionError(f"--{name} {value}: at least 1 token is needed")
-    if limit is not None and max_length is not None:
-        raise OptionError(
-            "max_new_tokens and max_length are both given: the one counts what is written, "
-            "the other the prompt too; leave out one"
-        )
+def _check_together(words: Mapping[str, Any], own: Any) -> None:
+    """Let transformers say what contradicts: of what the line gives, not of the checkpoint.
 
-
-def _check_range(option: str, value: float | None, most: float, hint: str) -> None:
-    if value is not None and not (0 <= value <= most and math.isfinite(value)):
-        raise OptionError(f"{option} {value}: a number from 0 on is needed; {hint}")
-    if option == "--top-p" and value == 0:
-        raise OptionError(f"--top-p 0 leaves no token; {hint}, and --temperature 0 is greedy")
-
-
-def _check_together(words: Mapping[str, Any]) -> None:
-    """Let transformers say what contradicts: of what the line gives, not of the checkpoint."""
+    Whether there are beams is the checkpoint's to say where the line does not; ``do_sample`` is in
+    ``words`` already.
+    """
+    given = {"num_beams": own.num_beams, **words}
     ours = {
         name: value
-        for name, value in words.items()
+        for name, value in given.items()
         if name != "num_return_sequences" and value is not None
     }
     try:
-        GenerationConfig(**ours).validate(strict=True)
+        # what it would log is said by the error, or by the generation itself
+        with watched("checking the options", notes=[]):
+            GenerationConfig(**ours).validate(strict=True)
     except (ValueError, TypeError, AttributeError) as error:
         said = one_line(error)
         first = next((name for name in words if f"`{name}`" in said), "")
@@ -250,19 +246,6 @@ def _own_length(loaded: LoadedModel) -> int | None:
     if own.max_new_tokens or not loaded.config.is_encoder_decoder:
         return None
     return own.max_length if isinstance(own.max_length, int) else None
-
-
-def _seeded(made: Plan, spec: GenerateSpec, merged: Any) -> Plan:
-    """Choose a seed where there is none, so that what was drawn can be had again."""
-    if not made.sampled:
-        useless = "the seed changed nothing: the likeliest tokens were taken, none was drawn"
-        return dataclasses.replace(made, notes=(useless,)) if spec.seed is not None else made
-    seed = spec.seed if spec.seed is not None else int(torch.randint(2**31, ()).item())
-    said = _sampled_words(seed, merged)
-    # what the line asked for is no news; that the checkpoint draws by itself must not be missed
-    if not {*_SAMPLING, "do_sample"}.isdisjoint(_given(spec)):
-        return dataclasses.replace(made, seed=seed, drawn=said)
-    return dataclasses.replace(made, seed=seed, notes=(said,))
 
 
 def _given(spec: GenerateSpec) -> set[str]:

@@ -80,7 +80,9 @@ def _texts(prompts: tuple[str, ...], written: Written, rows: int) -> Iterator[Pa
 
 
 def _legend(written: Written) -> str:
-    said = "The stronger the tint, the less likely the token ([brackets] in text: under one half); "
+    said = (
+        "The stronger the tint, the less likely the token ([brackets] in text: under one tenth); "
+    )
     if written.processed:
         said += "probabilities are those after the processors (penalties, temperature, top-k …)"
     else:
@@ -110,7 +112,7 @@ def _tokens(written: Written, words: Mapping[int, str], rows: int) -> Fold:
     table = Table(
         tuple(columns), shown, "Each token as it was chosen", left_out(len(steps), len(shown))
     )
-    return Fold(f"{plural(len(steps), 'token')} with their alternatives", (table,))
+    return Fold(f"{plural(len(steps), 'token')} with what else was likely", (table,))
 
 
 def _row(step: Step, words: Mapping[int, str], *, processed: bool) -> tuple[Cell, ...]:

@@ -110,7 +110,9 @@ class GenerateResult(Shown):
         if self._held is None:
             return self
         other = GenerateResult(self._made, self._written, held=None, code=self.code)
-        other._ticket = kept.put(self._held, nbytes_held(self._held), budget)
+        other._ticket = kept.put(
+            self._held, nbytes_held(self._held), budget, owner=self._made.number
+        )
         return other
 
     def records(self) -> list[dict[str, Any]]:

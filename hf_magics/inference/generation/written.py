@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,10 +14,11 @@ from hf_magics.inference.generation.recording import Recorder, Step, Stop
 from hf_magics.modeling.store import LoadedModel
 
 INTERRUPTED = "interrupted"
+STOP_STRING = "stop string"
 _WORDS = {
     "EosTokenCriteria": "end token",
     "MaxTimeCriteria": "time limit",
-    "StopStringCriteria": "stop string",
+    "StopStringCriteria": STOP_STRING,
 }
 
 
@@ -93,10 +95,19 @@ def _sequence(loaded: LoadedModel, made: Plan, at: int, row: _Row) -> Sequence_:
     else:
         text, spans = spread(loaded, ids)
     stop = row.stop
-    if stop == _WORDS["StopStringCriteria"]:
-        came = next((one for one in made.stop if one in text), "")
+    if stop == STOP_STRING:
+        seen = [text, with_specials(loaded, ids)]
+        came = next((one for one in made.stop if any(one in some for some in seen)), "")
         stop = f"stop string {came!r}" if came else stop
     return Sequence_(line + 1, number + 1, tuple(ids), text, tuple(spans), tuple(row.steps), stop)
+
+
+def with_specials(loaded: LoadedModel, ids: Sequence[int]) -> str:
+    """Return the text of tokens, special ones spelled out: a stop string may be one."""
+    if loaded.tokenizer is None:
+        return ""
+    with loaded.lock:
+        return str(loaded.tokenizer.decode(list(ids)))
 
 
 def _stepped(made: Plan, recorder: Recorder) -> list[_Row]:
@@ -125,7 +136,8 @@ def _beamed(loaded: LoadedModel, made: Plan, recorder: Recorder, outputs: Any) -
     if outputs is None:
         if recorder.running is None:
             return []
-        best = recorder.running[:: made.beams, recorder.begin :].tolist()
+        beams = recorder.running[:, recorder.begin :].unflatten(0, (-1, made.beams))
+        best = beams[:, : made.sequences].flatten(0, 1).tolist()  # a prompt's are sorted
         return [_Row(ids, [_unknown(token) for token in ids], INTERRUPTED) for ids in best]
     rows = []
     ids = outputs.sequences[:, recorder.begin :].tolist()

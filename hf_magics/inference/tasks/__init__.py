@@ -66,7 +66,8 @@ def task_for(loaded: LoadedModel, name: str, inputs: Inputs, options: Collection
         able = [task for task in tasks_for(loaded) if _reads(task, inputs)]
         own = [task for task in able if task.is_default_for(loaded)]
         fits = (task for task in (*own, *able) if set(options) <= set(task.options))
-        return next(fits, (*own, _FEATURES)[0])
+        # where none takes them all, the one that takes the most says what it does not
+        return next(fits, max((*own, *able, _FEATURES), key=lambda task: _taken(task, options)))
     name = ALIASES.get(name, name)
     if name not in TASKS:
         raise HeadError(
@@ -82,6 +83,10 @@ def task_for(loaded: LoadedModel, name: str, inputs: Inputs, options: Collection
             "the head, if the checkpoint has one"
         )
     return task
+
+
+def _taken(task: Task, options: Collection[str]) -> int:
+    return len(set(options) & set(task.options))
 
 
 def _reads(task: Task, inputs: Inputs) -> bool:

@@ -96,9 +96,11 @@ class Choose(Task):
         cutting: dict[str, Any] = {}
         if done.encoded.limit:
             cutting = {"truncation": True, "max_length": done.encoded.limit}
+        cutting |= done.encoded.leaving_out
+        padding = {"padding": True, **done.encoded.padding}
         names = (Name("prompts"), Name("options"))
         lines.append(
-            "batch = " + call("tokenizer", *names, padding=True, **cutting, return_tensors="pt")
+            "batch = " + call("tokenizer", *names, **padding, **cutting, return_tensors="pt")
         )
         shape = (
             f"{len(questions)}, -1, tensor.shape[1]" if _are_even(questions) else "1, *tensor.shape"

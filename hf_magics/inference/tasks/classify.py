@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -19,10 +20,12 @@ from hf_magics.inference.answering.words import (
     prob,
     shortened,
 )
+from hf_magics.inference.snippets import input_lines, run_lines
 from hf_magics.inference.tokenizing import Encoded
+from hf_magics.snippets import Snippet
 
 _SHOWN = 5
-_MORE_LIKELY_THAN_NOT = 0.5
+_HALF = 0.5
 
 
 class Classify(Task):
@@ -41,15 +44,14 @@ class Classify(Task):
         need_positive(request, "top_k")
 
     def run(self, request: Request, encoded: Encoded) -> tuple[Any, dict[str, Any]]:
-        """Lend a decoder's config a pad token too: it classifies at the last token before it."""
+        """Lend a decoder's config a pad token: it classifies at the last token before it."""
         config = request.loaded.config.get_text_config()
-        if config.pad_token_id is not None or not encoded.pad_word:
-            return super().run(request, encoded)
-        config.pad_token_id = request.loaded.tokenizer.convert_tokens_to_ids(encoded.pad_word)
+        own = config.pad_token_id
         try:
+            config.pad_token_id = own if own is not None else _lent_pad(request, encoded)
             return running.run(request.loaded, encoded.inputs, dict(request.spec.extra))
         finally:
-            config.pad_token_id = None
+            config.pad_token_id = own
 
     def answer(self, done: Done) -> Answer:
         """Return a row an input: the label, its probability, and the next likely ones."""
@@ -62,7 +64,18 @@ class Classify(Task):
         most = min(done.request.options.get("top_k", _SHOWN), scores.shape[-1])
         top = scores.topk(most, dim=-1)
         labels = [[config.id2label[one] for one in row] for row in top.indices.tolist()]
-        return _ranked(done, labels, top.values.tolist(), kind)
+        ranked = _ranked(done, labels, top.values.tolist(), kind)
+        return replace(ranked, values=_likely(config, scores)) if kind == "multi-label" else ranked
+
+    def code(self, done: Done) -> tuple[Snippet, ...]:
+        """Return plain code, with the pad token that the config was lent."""
+        spec = done.request.spec
+        lines = (
+            *input_lines(spec, done.encoded),
+            *lent_pad_lines(done),
+            *run_lines(spec, done.added),
+        )
+        return (Snippet(("import torch",), lines), Snippet((), self.decoding(done)))
 
     def decoding(self, done: Done) -> tuple[str, ...]:
         """Return logits to labels."""
@@ -83,6 +96,31 @@ class Classify(Task):
         )
 
 
+def lent_pad_lines(done: Done) -> list[str]:
+    """Return the line that lends the config a pad token, none where there was no need."""
+    lent = _lent_pad(done.request, done.encoded)
+    if lent is None:
+        return []
+    config = done.request.loaded.config
+    where = "" if config.get_text_config() is config else ".get_text_config()"
+    why = "no row is padded" if lent == _NOTHING_PADS else "what pads the rows: it has none"
+    return [f"model.config{where}.pad_token_id = {lent}  # {why}"]
+
+
+_NOTHING_PADS = -1  # no token has this ID, so that each row is read at its very last one
+
+
+def _lent_pad(request: Request, encoded: Encoded) -> int | None:
+    """Return the ID that pads the batch, None where the config has one or one row needs none."""
+    ids = encoded.inputs.get("input_ids")
+    has_own = request.loaded.config.get_text_config().pad_token_id is not None
+    if has_own or ids is None or len(ids) == 1:
+        return None
+    mask = encoded.inputs.get("attention_mask")
+    hidden = ids[:0] if mask is None else ids[mask == 0]
+    return int(hidden.flatten()[0]) if hidden.numel() else _NOTHING_PADS
+
+
 def kind_of(config: Any) -> str:
     """Return ``single-label``, ``multi-label`` or ``regression``."""
     if config.problem_type == "regression":
@@ -95,7 +133,7 @@ def kind_of(config: Any) -> str:
 def notes_on_labels(config: Any) -> tuple[str, ...]:
     """Say that the labels have no names."""
     names = config.id2label.values()
-    if all(re.fullmatch(r"LABEL_\d+", str(name)) for name in names):
+    if len(names) > 1 and all(re.fullmatch(r"LABEL_\d+", str(name)) for name in names):
         return (_UNNAMED,)
     return ()
 
@@ -145,17 +183,22 @@ def _ranked(done: Done, labels: list[list[str]], scores: list[list[float]], kind
         for at, (text, row, values) in enumerate(zip(texts, labels, scores, strict=True), 1)
         for rank, (label, value) in enumerate(zip(row[:most], values, strict=False), 1)
     ]
-    best: tuple[Any, ...] = tuple(row[0] for row in labels)
-    if several:
-        best = tuple(
-            [
-                label
-                for label, value in zip(row, values, strict=True)
-                if value > _MORE_LIKELY_THAN_NOT
-            ]
-            for row, values in zip(labels, scores, strict=True)
-        )
+    best = tuple(row[0] for row in labels)
     return Answer(parts, records, notes_on_labels(request.loaded.config), best)
+
+
+def _likely(config: Any, scores: torch.Tensor) -> tuple[Any, ...]:
+    """Return for each row all labels that are more likely than not, the likeliest first.
+
+    Of a single label, as cross-encoders have, its probability.
+    """
+    if scores.shape[-1] == 1:
+        return tuple(scores[:, 0].tolist())
+    every = scores.sort(dim=-1, descending=True)
+    return tuple(
+        [config.id2label[at] for at, value in zip(order, row, strict=True) if value > _HALF]
+        for order, row in zip(every.indices.tolist(), every.values.tolist(), strict=True)
+    )
 
 
 def _rest(labels: list[str], scores: list[float]) -> str:

@@ -5,7 +5,10 @@ Start and end logits are read as transformers 4's ``QuestionAnsweringPipeline`` 
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, cast
+
+import torch
 
 from hf_magics.display.numbers import count
 from hf_magics.display.parts import Bar, Cell, Column, Fold, Marked, Part, Span, Table, Text
@@ -19,6 +22,7 @@ from hf_magics.inference.tokenizing import Encoded
 from hf_magics.snippets import Name, Snippet, call
 
 _SHOWN = 3
+_AT_ONCE = 32  # windows in one forward pass
 _NO_ANSWER = "no answer"
 _COLUMNS = (
     Column("question"),
@@ -50,6 +54,18 @@ class Question(Task):
     def encode(self, request: Request) -> Encoded:
         """Return a row a window: as many as each question's context needs."""
         return encode_windows(request)
+
+    def run(self, request: Request, encoded: Encoded) -> tuple[Any, dict[str, Any]]:
+        """Run so many windows at once that a long context fits in memory too."""
+        rows = len(encoded.lengths)
+        if rows <= _AT_ONCE:
+            return super().run(request, encoded)
+        ran = []
+        for at in range(0, rows, _AT_ONCE):
+            some = {name: rows[at : at + _AT_ONCE] for name, rows in encoded.inputs.items()}
+            ran.append(super().run(request, dataclasses.replace(encoded, inputs=some))[0])
+        joined = {name: _joined([one[name] for one in ran]) for name in ran[0]}
+        return type(ran[0])(**joined), {}
 
     def answer(self, done: Done) -> Answer:
         """Return a row an answer, the likeliest of each question first.
@@ -104,7 +120,9 @@ def _tokenizing(windows: Windows) -> str:
         max_length=windows.limit,
         stride=windows.stride,
         return_overflowing_tokens=True,
+        **windows.leaving_out,
         padding=True,
+        **windows.padding,
         return_tensors="pt",
     )
 
@@ -139,6 +157,15 @@ for owner, values in enumerate(nulls):
         answers[owner][0, 0] = min(values)
 best = [max(each, key=each.get) for each in answers]
 texts = [context[start:end].strip() for context, (start, end) in zip(contexts, best)]"""
+
+
+def _joined(pieces: list[Any]) -> Any:
+    """Return one output of several passes as of one; what is no tensor, a cache, is left out."""
+    if isinstance(pieces[0], torch.Tensor):
+        return torch.cat(pieces)
+    if isinstance(pieces[0], tuple):
+        return tuple(_joined(list(column)) for column in zip(*pieces, strict=True))
+    return None
 
 
 def _words(pair: tuple[str, str], answers: list[Found]) -> str:

@@ -10,6 +10,7 @@ import torch
 from hf_magics.display.numbers import number, plural
 from hf_magics.display.parts import Cell, Column, Table
 from hf_magics.display.words import sentence_list
+from hf_magics.errors import OptionError
 from hf_magics.inference import tokenizing
 from hf_magics.inference.answering import writing
 from hf_magics.inference.answering.answer import Answer
@@ -35,10 +36,16 @@ class Text2Text(Task):
     caption: ClassVar[str] = "Written"
 
     def check(self, request: Request) -> None:
-        """Refuse what ``generate`` does not take, and languages that the model does not have."""
+        """Refuse what ``generate`` does not take, and languages that the model does not have.
+
+        Raises:
+            OptionError: Naming it, also where ``--set`` gives what the language decides.
+        """
         super().check(request)
         writing.check(request)
-        self.route(request)
+        for name in self.route(request).arguments:
+            if name in dict(request.spec.extra):
+                raise OptionError(f"--to chooses {name}: give one of them")
 
     def route(self, request: Request) -> Route:  # noqa: ARG002 - for subclasses
         """Return what goes before the texts and to ``generate``: nothing."""
@@ -55,7 +62,8 @@ class Text2Text(Task):
     def run(self, request: Request, encoded: Encoded) -> tuple[Any, dict[str, Any]]:
         """Return the output of ``generate``; it starts the decoder itself."""
         arguments = self.arguments(request, encoded)
-        return writing.generate(request.loaded, encoded.inputs, arguments), {}
+        wanted = writing.asked(request)
+        return writing.generate(request.loaded, encoded.inputs, arguments, wanted), {}
 
     def arguments(self, request: Request, encoded: Encoded) -> dict[str, Any]:
         """Return what ``generate`` is given beside the inputs."""

@@ -15,7 +15,7 @@ from hf_magics.inference.answering.answer import Answer
 from hf_magics.inference.answering.task import Done, Request, Task
 from hf_magics.inference.answering.words import left_out, prob, shortened
 from hf_magics.inference.snippets import lent_lines, run_lines
-from hf_magics.inference.tasks.classify import Classify
+from hf_magics.inference.tasks.classify import Classify, lent_pad_lines
 from hf_magics.inference.tokenizing import Encoded
 from hf_magics.snippets import Name, Snippet, call
 
@@ -62,11 +62,14 @@ class ZeroShot(Task):
                 raise InputError(f"line {number} has a tab: zero-shot takes one text, not a pair")
 
     def encode(self, request: Request) -> Encoded:
-        """Return a row for each text and label, the labels of one text side by side."""
+        """Return a row for each text and label, the labels of one text side by side.
+
+        What is too long is cut off the text, and off the hypothesis only where that is not enough.
+        """
         labels, template = request.options["labels"], _template(request)
         texts = request.inputs.texts
         pairs = [f"{text}\t{template.format(label)}" for text in texts for label in labels]
-        encoded = tokenizing.encode(request.loaded, pairs, request.spec.max_length)
+        encoded = _cut_first(request, pairs)
         cuts = {(cut.line - 1) // len(labels) + 1: cut for cut in encoded.cuts}
         named = tuple(dataclasses.replace(cut, line=line) for line, cut in cuts.items())
         return dataclasses.replace(encoded, cuts=named)
@@ -97,13 +100,16 @@ class ZeroShot(Task):
         request, encoded = done.request, done.encoded
         cutting: dict[str, Any] = {}
         if encoded.limit:
-            cutting = {"truncation": True, "max_length": encoded.limit}
+            cutting = {"truncation": encoded.truncation, "max_length": encoded.limit}
+        cutting |= encoded.leaving_out
+        padding = {"padding": True, **encoded.padding}
         names = (Name("premises"), Name("hypotheses"))
-        made = call("tokenizer", *names, padding=True, **cutting, return_tensors="pt")
+        made = call("tokenizer", *names, **padding, **cutting, return_tensors="pt")
         lines = (
             *_asked(request),
             *lent_lines(encoded.pad_word),
             f"inputs = {made}",
+            *lent_pad_lines(done),
             *run_lines(request.spec, done.added),
         )
         return (Snippet(("import torch",), lines), Snippet((), self.decoding(done)))
@@ -122,6 +128,19 @@ class ZeroShot(Task):
             f"probabilities = {probabilities}",
             "labels = [candidates[i] for i in probabilities.argmax(dim=-1).tolist()]",
         )
+
+
+def _cut_first(request: Request, pairs: list[str]) -> Encoded:
+    """Return the batch with only the texts cut, where that is enough."""
+    loaded, limit = request.loaded, request.spec.max_length
+    try:
+        return tokenizing.encode(loaded, pairs, limit, "only_first")
+    except InputError:  # a slow tokenizer then cuts nothing
+        return tokenizing.encode(loaded, pairs, limit)
+    except Exception as error:  # tokenizers have no class of their own
+        if "too short" not in str(error):
+            raise
+        return tokenizing.encode(loaded, pairs, limit)
 
 
 def _template(request: Request) -> str:

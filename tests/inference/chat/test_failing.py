@@ -1,6 +1,7 @@
 """What goes wrong or is interrupted: the conversation stays right, and one line says what to type."""
 
 import pytest
+import torch
 
 import hf_magics as hf
 from hf_magics.errors import HeadError, InputError, OptionError, TokenizerError
@@ -141,3 +142,21 @@ def test_options_of_a_reply_without_a_text_are_refused(talker):
         hf.chat(set={"do_sample": True})
     with pytest.raises(InputError, match="a turn is one text, not list"):
         hf.chat(["a"])
+
+
+def test_the_log_of_a_turn_can_be_replayed(talker, session):
+    """A length of ``--set`` is resolved to the limit, and stands there once."""
+    first = hf.chat("two", set={"max_new_tokens": 4, "no_repeat_ngram_size": 3})
+    spec = session.log[-1]
+    assert (spec.max_new_tokens, spec.extra) == (4, (("no_repeat_ngram_size", 3),))
+    words = {"max_new_tokens": spec.max_new_tokens, "set": dict(spec.extra)}
+    assert hf.chat(spec.text, new=True, **words).ids == first.ids
+
+
+def test_a_refused_prompt_draws_no_seed(talker):
+    """The random numbers of the notebook move only where a text is drawn."""
+    torch.manual_seed(5)
+    state = torch.get_rng_state()
+    with pytest.raises(InputError, match="shorten it"):
+        hf.chat("z" * 300, temperature=1.0)
+    assert torch.equal(torch.get_rng_state(), state)

@@ -8,8 +8,15 @@ import torch
 
 import hf_magics as hf
 from hf_magics.display.parts import Table
-from hf_magics.errors import HeadError, InputError, OptionError, TokenizerError
-from tests.inference.plain import END, notes
+from hf_magics.errors import (
+    EvictedError,
+    HeadError,
+    InputError,
+    MissingExtraError,
+    OptionError,
+    TokenizerError,
+)
+from tests.inference.plain import END, byte_level, notes
 
 
 def plain_ids(model, tokenizer, texts, **words):
@@ -236,6 +243,88 @@ def test_an_interrupt_keeps_the_best_beam(writer):
     assert " two three four five six".startswith(result.text[0])
 
 
+def test_an_interrupt_keeps_the_best_beams_of_each_prompt(writer):
+    """With several sequences a text stands under the prompt that it goes on from."""
+    calls = []
+
+    def interrupt(*_):
+        calls.append(1)
+        if len(calls) == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    handle = writer.model.register_forward_pre_hook(interrupt)
+    try:
+        result = hf.generate(["one", "france:"], beams=3, sequences=2)
+    finally:
+        handle.remove()
+    first, other = result.values
+    assert (len(first), len(other)) == (2, 2)
+    assert " two three".startswith(first[0])
+    assert " paris".startswith(other[0])
+    assert all(first + other)
+
+
+def test_an_interrupt_of_what_is_not_recorded_says_so(writer):
+    """Where several tokens are checked at once there is nothing to keep, and nothing is promised."""
+    handle = writer.model.register_forward_pre_hook(lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    try:
+        result = hf.generate("one two", set={"prompt_lookup_num_tokens": 2})
+    finally:
+        handle.remove()
+    assert result.text == [""]
+    assert any("nothing is kept" in note for note in notes(result))
+    assert not any("what was written is kept" in note for note in notes(result))
+
+
+def test_outputs_go_with_their_model(writer, learned):
+    """Dropping a model lets go of the IDs of its texts, though others are loaded."""
+    hf.add(learned, byte_level(), "other")
+    shown = hf.generate("one", model="writer").kept_in(hf.session.kept, 10**6)
+    kept = hf.generate("one", model="other").kept_in(hf.session.kept, 10**6)
+    assert shown.outputs is not None
+    hf.drop("writer")
+    with pytest.raises(EvictedError, match="model was dropped"):
+        _ = shown.outputs
+    assert kept.outputs is not None
+
+
+def test_the_checkpoints_own_settings_are_counted_in(writer, capfd):
+    """With its beams a length penalty has a use; its stop strings end a text that is recorded."""
+    own = writer.model.generation_config
+    own.num_beams = 4
+    try:
+        beamed = hf.generate("one", set={"length_penalty": 2.0})
+    finally:
+        own.num_beams = None
+    assert any("with --beams 1 the text comes" in note for note in notes(beamed))
+    own.stop_strings = ["four"]
+    try:
+        pieces = []
+        stopped = hf.generate("one", on_text=pieces.append)
+        scope = run_code(stopped, writer)
+    finally:
+        own.stop_strings = None
+    assert "".join(pieces) == stopped.text[0] == " two three four"
+    assert all(row["prob"] > 0 for row in stopped.records())
+    assert notes(stopped) == []
+    assert torch.equal(scope["outputs"], stopped.outputs)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_special_token_as_stop_string_came(writer):
+    """It is not in the text, and still it ended it."""
+    for words in ({}, {"beams": 2}, {"set": {"eos_token_id": 5}}):
+        result = hf.generate("one", stop=END, max_new_tokens=40, **words)
+        assert result.text == [" two three four five six"]
+        assert not any("never came" in note for note in notes(result))
+
+
+def test_a_package_that_lacks_is_one_line(writer):
+    """A quantized cache needs a package: its name, and no traceback of transformers."""
+    with pytest.raises(MissingExtraError, match=r"writer can't generate so: .*optimum-quanto"):
+        hf.generate("one", set={"cache_implementation": "quantized"})
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -261,6 +350,14 @@ def test_an_interrupt_keeps_the_best_beam(writer):
         ({"set": {"num_beam_groups": 2, "diversity_penalty": 0.5}, "beams": 2}, "no group beam"),
         ({"set": {"cache_implementation": "nonsense"}}, "cache_implementation"),
         ({"stop": ""}, "--stop needs a text"),
+        ({"set": {"stop_strings": 5}}, "--set stop_strings needs a text"),
+        ({"set": {"num_beams": 0}}, "--set num_beams=0: a whole number from 1 on"),
+        ({"set": {"num_beams": -1}}, "--set num_beams=-1: a whole number"),
+        ({"set": {"num_beams": "two"}}, "--set num_beams=two: a whole number"),
+        ({"set": {"num_return_sequences": 0}}, "--set num_return_sequences=0"),
+        ({"set": {"top_p": 5}}, "--set top_p=5: a number above 0 and up to 1"),
+        ({"set": {"repetition_penalty": 0}}, "--set repetition_penalty=0: a number above 0"),
+        ({"set": {"is_assistant": True}}, "transformers' own"),
     ],
 )
 def test_options_that_contradict_are_refused_in_one_line(writer, words, said):
@@ -310,3 +407,13 @@ def test_the_log_has_what_was_used(writer, session):
         3,
     ) or spec.max_new_tokens < 64
     hash(spec)
+
+
+@pytest.mark.parametrize("field", ["max_length", "max_new_tokens"])
+def test_the_log_can_be_replayed(writer, session, field):
+    """A length of ``--set`` is resolved to the limit, and stands there once."""
+    first = hf.generate("one", set={field: 9, "no_repeat_ngram_size": 4})
+    spec = session.log[-1]
+    assert spec.extra == (("no_repeat_ngram_size", 4),)
+    again = hf.generate("one", max_new_tokens=spec.max_new_tokens, set=dict(spec.extra))
+    assert again.ids == first.ids

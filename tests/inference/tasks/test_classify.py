@@ -1,8 +1,16 @@
 """Text classification: the right label, and the scores of transformers' own pipeline."""
 
+import copy
+
 import pytest
 import torch
-from transformers import BertConfig, BertForSequenceClassification, pipeline
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    GPT2Config,
+    GPT2ForSequenceClassification,
+    pipeline,
+)
 
 import hf_magics as hf
 from hf_magics.display import html
@@ -121,6 +129,14 @@ def test_a_regression_gives_its_number(session, tokenizer):
     assert result.values[0] == result.outputs.logits[0, 0].item()
 
 
+def test_one_label_gives_its_probability(session, tokenizer):
+    """A head with one logit, as cross-encoders have: a number a row, and no hint on names."""
+    hf.add(sized(tokenizer, num_labels=1), tokenizer, "cross")
+    result = hf.infer(["a film\ta book", "a day"])
+    assert result.values == tuple(result.outputs.logits.sigmoid()[:, 0].tolist())
+    assert "does not name" not in repr(result)
+
+
 def test_pairs_go_in_as_pairs(sorter, tokenizer):
     """A tab parts the two texts of a pair: token types and separators as the tokenizer gives."""
     result = hf.infer("a good film\ta bad day")
@@ -184,3 +200,63 @@ def test_the_code_gives_the_same(sorter, tokenizer):
     space = code_gives(result, sorter, tokenizer)
     assert space["labels"] == list(result.values)
     assert torch.equal(space["outputs"].logits, result.outputs.logits)
+
+
+def test_all_labels_that_hold_are_the_value(session, tokenizer):
+    """More than the page shows, or --top-k keeps: the likeliest first."""
+    kind = {"num_labels": 8, "problem_type": "multi_label_classification"}
+    model = sized(tokenizer, **kind).eval()
+    with torch.no_grad():
+        model.classifier.weight *= 0.1
+        model.classifier.bias += 1 + torch.arange(8) / 2
+    hf.add(model, tokenizer, "several")
+    for options in ({}, {"top_k": 2}):
+        result = hf.infer("a good film", **options)
+        best = result.outputs.logits[0].argsort(descending=True)
+        assert result.values == ([f"LABEL_{at}" for at in best.tolist()],)
+    assert len(result.records()) == 2
+
+
+def decoder(tokenizer):
+    torch.manual_seed(0)
+    size = {"n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 48}
+    model = GPT2ForSequenceClassification(GPT2Config(vocab_size=64, num_labels=3, **size)).eval()
+    hf.add(model, tokenizer, "decoder")
+    return model
+
+
+@pytest.mark.parametrize("pad", ["[PAD]", None])
+@pytest.mark.parametrize("kind", ["texts", "even", "ids", "tensors"])
+def test_a_config_without_a_pad_token_is_lent_that_of_the_batch(session, tokenizer, pad, kind):
+    """Each row has the logits that it has alone, in the code too; the config is as it was."""
+    own = copy.deepcopy(tokenizer)
+    own.pad_token = pad
+    model = decoder(own)
+    texts = ["a film", "good film"] if kind == "even" else ["a", "a good film"]
+    rows = [own(text)["input_ids"] for text in texts]
+    tensors = dict(tokenizer(texts, padding=True, return_tensors="pt"))
+    given = {"texts": texts, "even": texts, "ids": rows, "tensors": tensors}[kind]
+    result = hf.infer(given)
+    with torch.inference_mode():
+        types = [torch.zeros(1, len(row), dtype=torch.long) for row in rows]
+        alone = torch.cat(
+            [
+                model(torch.tensor([row]), **({} if kind == "ids" else {"token_type_ids": zeros}))[
+                    0
+                ]
+                for row, zeros in zip(rows, types, strict=True)
+            ]
+        )
+    assert torch.allclose(result.outputs.logits, alone, atol=1e-5)
+    assert model.config.pad_token_id is None
+    space = {"decoder": model, "tokenizer": copy.deepcopy(own), "inputs": tensors}
+    exec(result.code, space)
+    assert torch.equal(space["outputs"].logits, result.outputs.logits)
+    assert ("no row is padded" in result.code) == (kind == "even")
+    model.config.pad_token_id = None
+
+
+def test_a_single_row_needs_no_pad_token(session, tokenizer):
+    """Nothing is lent, and the code says nothing of it."""
+    decoder(tokenizer)
+    assert "pad_token_id" not in hf.infer("a good film").code

@@ -256,3 +256,9 @@ def test_a_model_that_says_no_languages(session):
     assert hf.infer("one", **ASKED).task == "translation"
     with pytest.raises(OptionError, match="t5 does not say which languages it has: leave --to out"):
         hf.infer("one", to="fr", **ASKED)
+
+
+def test_what_the_language_decides_is_not_set_besides(mbart50):
+    """Two different targets are refused; none of them wins silently."""
+    with pytest.raises(OptionError, match=r"^--to chooses forced_bos_token_id: give one of them$"):
+        hf.infer("one", to="fr", set={"forced_bos_token_id": 25}, **ASKED)

@@ -9,6 +9,7 @@ from transformers import AutoModelForImageClassification, pipeline
 import hf_magics as hf
 from hf_magics.errors import (
     InputError,
+    OptionError,
 )
 from hf_magics.inference.inputs import Inputs
 from hf_magics.inference.tasks import TASKS, Request
@@ -134,6 +135,26 @@ def test_a_document_is_asked_by_words_and_boxes(load_tiny):
     )
     assert best(result) == (expected[0]["answer"],)
     assert result.records()[0]["prob"] == pytest.approx(expected[0]["score"], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"set": {"num_beams": 0}}, "--set num_beams=0: a whole number from 1 on"),
+        ({"set": {"top_p": 5, "do_sample": True}}, "--set top_p=5: a number above 0"),
+        ({"set": {"num_beam": 2}}, "did you mean 'num_beams'"),
+        ({"set": {"is_assistant": True}}, "takes no --set is_assistant"),
+        ({"set": {"num_beams": 2}, "beams": 3}, "--beams and --set num_beams say the same"),
+        ({"set": {"max_length": 9}, "max_new_tokens": 3}, "leave out one"),
+    ],
+    ids=str,
+)
+def test_what_the_writing_does_not_take_is_refused(load_tiny, words, said):
+    """The fields of a generation config have the same ranges as everywhere."""
+    load_tiny("captioner")
+    with pytest.raises(OptionError) as caught:
+        hf.infer([(IMAGE, "a picture of")], variable="asked", **words)
+    assert said in str(caught.value)
 
 
 def test_a_chat_template_is_used_where_there_is_one(load_tiny, session):

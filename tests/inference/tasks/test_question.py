@@ -268,7 +268,7 @@ def test_a_tokenizer_without_words_gives_its_tokens(session):
         ([WHERE] * 2, {"context": [CONTEXT, ""]}, "the context of line 2 is empty"),
         ([WHERE] * 3, {"context": [CONTEXT] * 2}, "--context has 2 texts for 3 questions"),
         (f"{WHERE}\t{CONTEXT}", {"context": CONTEXT}, "line 1 has a context of its own"),
-        (WHERE, {"context": [5]}, "the context of line 1 is int, not text"),
+        (WHERE, {"context": [5]}, "--context takes texts, and '5' is int"),
         (WHERE, {"context": "\u200b"}, "the context of line 1 has no character that"),
         (WHERE, {"context": CONTEXT, "max_length": 7}, "line 1 takes all of the 7 tokens"),
         (WHERE, {"context": CONTEXT, "max_length": 65}, "--max-length 65 is more than the 64"),
@@ -298,3 +298,22 @@ def test_the_magic_takes_a_variable(shell, learned):
     result = shell.run(f"%%hf_infer --context story --top-k 1\n{WHERE}\n{WHO}")
     assert result.values == ("new york", "anna")
     assert "nothere" in shell.error(f"%%hf_infer --context nothere\n{WHERE}")
+
+
+def test_many_windows_run_a_few_at_a_time(reader):
+    """No pass has more than 32 rows, and all of them together are those of one."""
+    rows = []
+    hook = reader[0].register_forward_pre_hook(
+        lambda _, __, given: rows.append(len(given["input_ids"])), with_kwargs=True
+    )
+    context = "the cat sat by the dog and " * 200 + CONTEXT
+    result = hf.infer(WHERE, context=context, set={"output_hidden_states": True})
+    hook.remove()
+    assert len(rows) > 1
+    assert max(rows) == 32
+    outputs = result.outputs
+    assert outputs.start_logits.shape[0] == sum(rows) == outputs.hidden_states[0].shape[0]
+    names = code_of(result, reader)
+    for name in ("start_logits", "end_logits"):
+        assert torch.allclose(names["outputs"][name], outputs[name], atol=1e-6)
+    assert names["texts"] == list(result.values) == ["new york"]

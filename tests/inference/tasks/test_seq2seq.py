@@ -40,7 +40,10 @@ def generated(loaded, texts, **arguments):
     """What the plain lines of transformers give."""
     inputs = loaded.tokenizer(texts, padding=True, return_tensors="pt")
     with torch.inference_mode():
-        return loaded.model.generate(**inputs, return_dict_in_generate=True, **arguments)
+        found = loaded.model.generate(**inputs, return_dict_in_generate=True, **arguments)
+    # neither the cache nor the scores of each step are kept
+    kept = {name: one for name, one in found.items() if name not in ("past_key_values", "scores")}
+    return type(found)(**kept)
 
 
 def rerun(result, **names) -> dict:
@@ -108,6 +111,17 @@ def test_beams_have_their_scores(t5):
     assert same(result.outputs, expected)
     assert "score" in [one.name for one in result.page().parts[0].columns]
     assert "score" not in hf.infer("one", to="fr", **SHORT).records()[0]
+
+
+def test_only_what_was_asked_is_kept(t5):
+    """The cache and the scores of each step, the largest of it, are let go unless asked for."""
+    beams = hf.infer("one", to="fr", beams=2, **SHORT).outputs
+    assert "past_key_values" not in beams
+    assert "scores" not in beams
+    assert "sequences_scores" in beams
+    asked = hf.infer("one", to="fr", set={"output_scores": True}, **SHORT).outputs
+    assert len(asked.scores) == asked.sequences.shape[1] - 1
+    assert "past_key_values" not in asked
 
 
 def test_several_sequences_of_an_input(t5):
@@ -195,7 +209,13 @@ def test_sampling_is_said(t5):
         ({"set": {"num_return_sequences": 2}}, InputError, "num_return_sequences"),
         ({"set": {"num_beams": "x"}}, OptionError, "--set num_beams=x: a whole number"),
         ({"set": {"max_length": 0}}, OptionError, "--set max_length=0: a whole number from 1"),
-        ({"set": {"top_k": "x", "do_sample": True}}, InputError, "t5 can't be run so: `top_k`"),
+        ({"set": {"num_beams": 0}}, OptionError, "--set num_beams=0: a whole number from 1"),
+        ({"set": {"top_k": "x", "do_sample": True}}, OptionError, "--set top_k=x: a whole number"),
+        ({"set": {"top_p": 5, "do_sample": True}}, OptionError, "--set top_p=5: a number above 0"),
+        ({"set": {"is_assistant": True}}, OptionError, "transformers' own"),
+        ({"set": {"max_length": 9}, "max_new_tokens": 3}, OptionError, "leave out one"),
+        ({"set": {"stop_strings": [""]}}, OptionError, "stop_strings needs a text"),
+        ({"set": {"early_stopping": "x"}, "beams": 2}, InputError, "t5 can't be run so"),
         ({"labels": "a,b"}, OptionError, "takes no --labels; it takes --beams, --max-new-tokens"),
         ({"task": "summarization", "to": "fr"}, OptionError, "summarization takes no --to"),
     ],

@@ -209,3 +209,37 @@ def test_the_magic_takes_labels(shell, learned):
     line = '%hf_infer --labels sports,food --template "It is about {}." the cake was fresh'
     assert "It is about {}." in shell.run(line).code
     assert "--labels a,b,c" in shell.error("%hf_infer --task zero-shot the cake was fresh")
+
+
+def test_only_the_text_is_cut(judge):
+    """As in the pipeline the hypothesis stays whole, as long as the text has a token to give."""
+    model, tokenizer = judge
+    long = "the soup was hot " * 30
+    template = "this example is about the soup and a cake and the bread, it was hot and {}."
+    result = hf.infer(long, labels=LABELS, template=template)
+    pipe = pipeline("zero-shot-classification", model=model, tokenizer=tokenizer)
+    compared(result, [pipe(long, candidate_labels=LABELS, hypothesis_template=template)])
+    assert 'truncation="only_first"' in result.code
+    names = {"judge": model, "tokenizer": tokenizer}
+    exec(result.code, names)
+    assert same(names["outputs"], result.outputs)
+    assert "line 1 is too long" in notes(result)[0]
+
+
+def test_a_hypothesis_without_room_is_cut_too(judge):
+    """Where the text is shorter than what is over the limit, both are cut."""
+    result = hf.infer("the soup", labels=LABELS, max_length=6)
+    assert result.outputs.logits.shape == (3, 3)
+    assert "cut to 6 tokens" in notes(result)[0]
+
+
+def test_the_code_lends_a_decoder_a_pad_token(session):
+    """The config has no pad token: the code gives it the one that the batch was padded with."""
+    tokenizer = byte_level()
+    torch.manual_seed(3)
+    model = GPT2ForSequenceClassification(GPT2Config(**TINY["gpt2"], **NLI)).eval()
+    hf.add(model, tokenizer, "judge")
+    result = hf.infer(["the fox", "a dog jumps"], labels=["fox", "lazy dog"])
+    names = {"judge": model, "tokenizer": tokenizer}
+    exec(result.code, names)
+    assert same(names["outputs"], result.outputs)

@@ -70,5 +70,5 @@ def _refuse(loaded: LoadedModel, name: str) -> None:
         need_tokenizer(loaded)
     raise InputError(
         f"{loaded.name} has no {name.replace('_', ' ')}: load a checkpoint that comes with "
-        f"preprocessor_config.json, or give it one: hf.session['{loaded.name}'].processor = …"
+        "preprocessor_config.json, or give it one: hf_magics.add(model, processor)"
     )

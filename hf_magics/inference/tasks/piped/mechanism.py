@@ -14,15 +14,16 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from transformers import GenerationConfig, pipeline
+from transformers import pipeline
 from transformers.pipelines import PIPELINE_REGISTRY
 
 from hf_magics.display.words import nearest, one_line
 from hf_magics.errors import FitError, HFMagicsError, InputError, MissingExtraError, OptionError
 from hf_magics.inference import things, tokenizing
 from hf_magics.inference.answering.answer import Answer
-from hf_magics.inference.answering.task import Done, Request, Task
+from hf_magics.inference.answering.task import Done, Request, Task, option
 from hf_magics.inference.answering.words import need_positive
+from hf_magics.inference.generation import fields
 from hf_magics.inference.tasks.piped import code
 from hf_magics.inference.tasks.piped.companions import find_parts, sampling_rate
 from hf_magics.inference.tasks.piped.seen import Given, Seen
@@ -50,6 +51,7 @@ class Piped(Task):
     """
 
     reads = ("texts", "things")
+    cuts = False
     takes: ClassVar[str] = "image"
     asks: ClassVar[str] = ""
     sets: ClassVar[tuple[str, ...]] = ()
@@ -76,6 +78,7 @@ class Piped(Task):
         for name, _ in request.spec.extra:
             if name not in known:
                 raise OptionError(f"{self.name} takes no --set {name}{nearest(name, known)}")
+        self._check_writing(request)
 
     def encode(self, request: Request) -> Encoded:
         """Open the images, sounds or tables.
@@ -162,8 +165,19 @@ class Piped(Task):
 
     def _settable(self, request: Request) -> tuple[str, ...]:
         asked = ("question",) if self.asks else ()
-        fields = vars(GenerationConfig()) if self.writes and _can_write(request) else {}
-        return (*self.sets, *asked, *(name for name in fields if not name.startswith("_")))
+        written = fields.settable() if self.writes and _can_write(request) else ()
+        kept = ("return_dict_in_generate",)  # pipelines take a plain tensor of IDs
+        return (*self.sets, *asked, *(name for name in written if name not in kept))
+
+    def _check_writing(self, request: Request) -> None:
+        """Refuse numbers that ``generate`` would not take, and what is said twice."""
+        options = {_WRITING[one]: option(one) for one in _WRITING if one in request.options}
+        own = (*self.sets, "question")
+        extra = [(name, value) for name, value in request.spec.extra if name not in own]
+        if name := fields.said_twice(extra, options):
+            raise OptionError(f"{options[name]} and --set {name} say the same: give one of them")
+        given = {_WRITING[one]: request.options[one] for one in _WRITING if one in request.options}
+        fields.check_values({**dict(extra), **given}, options)
 
     def _open(self, request: Request, number: int, item: Any, asked: str) -> Given:
         if isinstance(item, str) and (self.asks or self.takes == "pair"):

@@ -1,0 +1,43 @@
+"""What a tokenizer is told beside its own ways, so that its batch suits the model's ``forward``."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+_KINDS = ("input_ids", "inputs_embeds", "pixel_values", "input_features", "input_values")
+_BESIDE_IDS = ("token_type_ids", "attention_mask")
+
+
+def takes_anything(model: Any) -> bool:
+    """Say whether ``forward`` names no input and passes on what it is given, as a wrapper does."""
+    takes = inspect.signature(model.forward).parameters
+    passes_on = any(one.kind is one.VAR_KEYWORD for one in takes.values())
+    main = getattr(model, "main_input_name", "input_ids")
+    return passes_on and not any(name in takes for name in (main, *_KINDS))
+
+
+def not_taken(model: Any) -> tuple[str, ...]:
+    """Return what a tokenizer may give beside the IDs that ``forward`` has no parameter for."""
+    if takes_anything(model):
+        return ()
+    takes = inspect.signature(model.forward).parameters
+    return tuple(name for name in _BESIDE_IDS if name not in takes)
+
+
+def told_to_pad(model: Any, tokenizer: Any, lines: int) -> dict[str, Any]:
+    """Return ``padding_side="right"`` where the tokenizer would pad lines on the left.
+
+    A plain forward pass counts positions from the first column on, so that padding there would
+    shift those of the text. A head that reads the last column keeps the tokenizer's side: XLNet's,
+    which has relative positions.
+    """
+    last = getattr(model.config, "summary_type", "") == "last"
+    left = lines > 1 and tokenizer.padding_side == "left" and not last
+    return {"padding_side": "right"} if left else {}
+
+
+def told_to_leave_out(model: Any, tokenizer: Any) -> dict[str, Any]:
+    """Return ``return_token_type_ids=False`` and the like for what ``forward`` does not take."""
+    gives = tokenizer.model_input_names
+    return {f"return_{name}": False for name in not_taken(model) if name in gives}
