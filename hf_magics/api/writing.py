@@ -35,7 +35,8 @@ def generate(
     Args:
         inputs: A text, a list or Series of texts, token IDs, or a dictionary of tensors.
         model: The name of a model; the current one where there is none.
-        max_new_tokens: Tokens to write at most; 128 where neither this nor the checkpoint says.
+        max_new_tokens: Tokens to write at most; the setting of that name where neither this nor the
+            checkpoint says.
         temperature: 0 takes the likeliest token each time; above, tokens are drawn.
         top_p: Draw from the likeliest tokens that have this probability together.
         top_k: Draw from so many likeliest tokens.

@@ -47,11 +47,12 @@ def read_inputs(value: Any) -> Inputs:
     """Return a value of the notebook as inputs.
 
     Args:
-        value: A string, a list or Series of strings; token IDs (a list of them, a list of lists, an
-            array or tensor of one or two dimensions); a dictionary of tensors; or a thing, or a
-            list of things: a PIL image, an array of bytes (height × width, or × 3) for an image, a
-            vector of floats for a sound at the model's own sampling rate, a dictionary of such an
-            ``array`` and its ``sampling_rate``, a path, a table, a tuple of a thing and a question.
+        value: A string, a list or Series of strings, or of pairs of them; token IDs (a list of
+            them, a list of lists, an array or tensor of one or two dimensions); a dictionary of
+            tensors; or a thing, or a list of things: a PIL image, an array of bytes (height ×
+            width, or × 3) for an image, a vector of floats for a sound at the model's own sampling
+            rate, a dictionary of such an ``array`` and its ``sampling_rate``, a path, a table, a
+            tuple of a thing and a question.
 
     Raises:
         InputError: It is none of these; the message says what and where.
@@ -133,6 +134,8 @@ def _from_list(items: list[Any]) -> Inputs:
     plain = [_plain(item) for item in items]
     if plain and all(_is_id(item) for item in plain):
         return Inputs(ids=(tuple(plain),))
+    if plain and all(_is_pair_of_texts(item) for item in plain):
+        return Inputs(texts=tuple(_joined(number, item) for number, item in enumerate(plain, 1)))
     if plain and all(isinstance(item, (list, tuple)) for item in plain):
         return Inputs(ids=tuple(_line(number, item) for number, item in enumerate(plain, 1)))
     return Inputs(texts=tuple(plain))  # tokenizing refuses what is no text, with its line
@@ -140,6 +143,21 @@ def _from_list(items: list[Any]) -> Inputs:
 
 def _is_pair(item: Any) -> bool:
     return isinstance(item, tuple) and any(_is_thing(one) for one in item)
+
+
+def _is_pair_of_texts(item: Any) -> bool:
+    return (
+        isinstance(item, (list, tuple))
+        and len(item) == 2  # noqa: PLR2004 - a pair
+        and all(isinstance(one, str) for one in item)
+    )
+
+
+def _joined(number: int, pair: Any) -> str:
+    """Return the two texts as a cell has them: parted by a tab."""
+    if any("\t" in text for text in pair):
+        raise InputError(f"pair {number} has a tab in a text, which is what parts a pair")
+    return "\t".join(pair)
 
 
 def _thing(number: int, item: Any) -> Any:

@@ -156,8 +156,10 @@ def check_texts(texts: Sequence[Any]) -> None:
         raise InputError("there is no text: write one input a line, or give -i VAR")
     for number, text in enumerate(texts, 1):
         if not isinstance(text, str):
+            missing = text is None or text != text  # noqa: PLR0124 - NaN is what pandas puts there
+            hint = "; .dropna() leaves out what is missing" if missing else ""
             raise InputError(
-                f"line {number} is {type(text).__name__}, not text: {str(text)[:60]!r}"
+                f"line {number} is {type(text).__name__}, not text: {str(text)[:60]!r}{hint}"
             )
         if not text.strip():
             raise InputError(f"line {number} is empty: leave it out")

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
-from transformers import BatchEncoding
+from transformers import BatchEncoding, BertTokenizer
 
+import hf_magics as hf
 from hf_magics.errors import InputError
 from hf_magics.inference.inputs import Inputs, read_inputs, texts_or_ids
 from hf_magics.inference.things import as_image
@@ -181,3 +182,18 @@ def test_an_image_in_memory_stands_upright_too():
     photo = Image.new("RGB", (4, 2))
     photo.getexif()[0x0112] = 6  # turned by a quarter
     assert as_image(photo).size == (2, 4)
+
+
+def test_pairs_go_in_as_a_list_of_pairs():
+    """Two texts in a list or tuple are what a tab parts in a cell; one with a tab is refused."""
+    assert read_inputs([("a", "b"), ["c", "d"]]).texts == ("a\tb", "c\td")
+    with pytest.raises(InputError, match="pair 2 has a tab"):
+        read_inputs([("a", "b"), ("c\t", "d")])
+
+
+def test_a_missing_value_of_a_column_is_named(tiny):
+    """NaN and None are what pandas has where nothing is: the line says how to leave them out."""
+    tiny("bert").tokenizer = BertTokenizer(vocab={"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "[PAD]": 3})
+    for missing in (float("nan"), None):
+        with pytest.raises(InputError, match=r"line 2 is .*dropna"):
+            hf.infer(["a", missing])

@@ -21,7 +21,7 @@ from hf_magics.inference.chat.template import (
 )
 from hf_magics.inference.generation.options import check_head, without_lengths
 from hf_magics.inference.generation.results import GenerateResult
-from hf_magics.inference.generation.written import Written
+from hf_magics.inference.generation.written import INTERRUPTED, Written
 from hf_magics.modeling.limits import position_limit
 from hf_magics.modeling.snippets import model_snippet
 from hf_magics.modeling.store import LoadedModel, Session
@@ -116,7 +116,11 @@ def _turn(
         reply_snippet(loaded, replied.made, replied.prompts.pad_id),
     )
     prompt = prompt_text(loaded, messages, asking=True) if spec.show_prompt else ""
-    generated = GenerateResult.of(loaded, replied.prompts, replied.written, settings, code)
+    written = replied.written
+    if written.interrupted:  # said once, in the words of a conversation
+        kept = tuple(note for note in written.notes if not note.startswith(INTERRUPTED))
+        written = dataclasses.replace(written, notes=kept)
+    generated = GenerateResult.of(loaded, replied.prompts, written, settings, code)
     read = Read(len(talks[0].turns) + 1, replied.prompts.width, replied.reused)
     said = Said.of(loaded, talks[1], prompt)
     notes = (*special_notes(loaded, spec.text), *_interrupt_notes(replied.written))

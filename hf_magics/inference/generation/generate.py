@@ -14,7 +14,7 @@ from transformers import StoppingCriteriaList
 from transformers.generation import StopStringCriteria
 
 from hf_magics.display.words import one_line
-from hf_magics.errors import FitError, MissingExtraError, OptionError
+from hf_magics.errors import FitError, InputError, MissingExtraError, OptionError
 from hf_magics.inference.generation.encoding import Prompts, encode_prompts, fitted
 from hf_magics.inference.generation.notes import notes_on, notes_on_end
 from hf_magics.inference.generation.options import Plan, plan, seeded, without_lengths
@@ -23,7 +23,7 @@ from hf_magics.inference.generation.results import GenerateResult
 from hf_magics.inference.generation.snippets import generate_snippet
 from hf_magics.inference.generation.telling import Teller, telling
 from hf_magics.inference.generation.written import Written, sequences_of
-from hf_magics.inference.inputs import Inputs
+from hf_magics.inference.inputs import Inputs, kind_of_thing
 from hf_magics.modeling import preprocessors
 from hf_magics.modeling.snippets import model_snippet
 from hf_magics.modeling.store import LoadedModel, Session
@@ -59,6 +59,8 @@ def generate(
     """
     loaded = session.get(spec.name)
     made = plan(loaded, spec, settings.max_new_tokens)
+    if inputs.things:
+        raise InputError(f"prompts are texts or token IDs, not {kind_of_thing(inputs.things[0])}")
     prompts = encode_prompts(loaded, inputs)
     made = seeded(loaded, spec, fitted(loaded, prompts, made))
     written = write(loaded, prompts, made, on_text=on_text)

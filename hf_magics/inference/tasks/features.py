@@ -8,10 +8,16 @@ from typing import Any
 
 from hf_magics.display.numbers import number, plural, shape, size
 from hf_magics.display.parts import Cell, Code, Column, Fold, Heat, Part, Table
+from hf_magics.errors import OptionError
 from hf_magics.inference.answering.answer import Answer
-from hf_magics.inference.answering.task import Done, Task
+from hf_magics.inference.answering.task import Done, Request, Task
+from hf_magics.inference.snippets import run_lines
+from hf_magics.inference.tasks.piped.companions import image_processor, image_processor_name
 from hf_magics.inference.tensors import OtherSummary, TensorSummary, summaries
+from hf_magics.inference.things import as_image
+from hf_magics.inference.tokenizing import Encoded
 from hf_magics.settings import Settings
+from hf_magics.snippets import Snippet
 
 _COLUMNS = (
     Column("tensor", mono=True),
@@ -30,10 +36,36 @@ _MOST_CORNERS = 12
 
 
 class Features(Task):
-    """Every tensor of the output."""
+    """Every tensor of the output, for texts as the tokenizer and images as the processor gives."""
 
     name = "features"
+    reads = ("texts", "ids", "tensors", "things")
     echoes = True
+
+    def encode(self, request: Request) -> Encoded:
+        """Return the batch; images go through the model's own image processor."""
+        if request.inputs.kind != "things":
+            return super().encode(request)
+        if request.spec.max_length is not None:
+            raise OptionError("--max-length cuts texts and token IDs, not images")
+        processor = image_processor(request.loaded)
+        images = [as_image(thing) for thing in request.inputs.things]
+        return Encoded(dict(processor(images=images, return_tensors="pt")), ())
+
+    def code(self, done: Done) -> tuple[Snippet, ...]:
+        """Return plain code; images stand under the name that they have in the notebook."""
+        request = done.request
+        if request.inputs.kind != "things":
+            return super().code(done)
+        listed = not request.inputs.alone
+        images = f"list({request.spec.variable})" if listed else f"[{request.spec.variable}]"
+        processor = image_processor_name(request.loaded)
+        lines = (
+            f"images = {images if request.spec.variable else '[]  # PIL images'}",
+            f'inputs = {processor}(images=images, return_tensors="pt")',
+            *run_lines(request.spec, done.added),
+        )
+        return (Snippet(("import torch",), lines),)
 
     def answer(self, done: Done) -> Answer:
         """Return a row a tensor."""

@@ -2,12 +2,14 @@
 
 import pytest
 import torch
+import transformers
+from PIL import Image
 from transformers import DynamicCache
 
 import hf_magics as hf
 from hf_magics.display import html, text
 from hf_magics.display.parts import Code, Fold, Heat, Page, Table
-from hf_magics.errors import HeadError
+from hf_magics.errors import HeadError, InputError
 from hf_magics.inference.tasks.features import answer
 from hf_magics.settings import Settings
 
@@ -133,6 +135,32 @@ def test_any_head_has_this_view(tiny):
     result = hf.infer([[5, 6]], task="features")
     assert [row["tensor"] for row in result.records()] == ["logits"]
     assert result.records()[0]["shape"] == (1, 2)
+
+
+def test_an_image_goes_through_the_models_own_processor(session):
+    """A PIL image gives the tensors of what the processor makes of it; the code does the same."""
+    processor = transformers.ViTImageProcessorPil(size={"height": 16, "width": 16})
+    small = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = transformers.ViTConfig(**small, intermediate_size=16, image_size=16, patch_size=8)
+    model = transformers.ViTModel(config).eval()
+    hf.add(model, processor, "v")
+    image = Image.linear_gradient("L").convert("RGB")
+    result = hf.infer(image, variable="image")
+    assert result.task == "features"
+    pixels = processor(images=[image], return_tensors="pt")
+    with torch.inference_mode():
+        expected = model(**pixels).last_hidden_state
+    assert torch.equal(result.outputs.last_hidden_state, expected)
+    space = {"v": model, "processor": processor, "image": image}
+    exec(result.code, space)
+    assert torch.equal(space["outputs"].last_hidden_state, expected)
+
+
+def test_an_image_without_a_processor_says_what_to_do(tiny):
+    """One line, that names the way to give one."""
+    tiny("vit")
+    with pytest.raises(InputError, match=r"has no image processor.*hf_magics.add"):
+        hf.infer(Image.new("RGB", (8, 8)))
 
 
 def test_the_page_of_a_large_output_is_small():

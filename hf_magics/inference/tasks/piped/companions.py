@@ -49,6 +49,23 @@ def find_parts(loaded: LoadedModel, pipeline_class: Any) -> Parts:
     return Parts(objects, expressions)
 
 
+def image_processor(loaded: LoadedModel) -> Any:
+    """Return the model's image processor, or that of its processor.
+
+    Raises:
+        InputError: It has none.
+    """
+    found, _ = _find(loaded, "image_processor")
+    if found is None:
+        _refuse(loaded, "image_processor")
+    return found
+
+
+def image_processor_name(loaded: LoadedModel) -> str:
+    """Return how plain code names the image processor."""
+    return _find(loaded, "image_processor")[1]
+
+
 def sampling_rate(loaded: LoadedModel, pipeline_class: Any) -> int:
     """Return the samples a second that the model's feature extractor expects."""
     return int(find_parts(loaded, pipeline_class).objects["feature_extractor"].sampling_rate)
