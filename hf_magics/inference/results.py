@@ -9,12 +9,9 @@ from typing import Any
 
 from hf_magics.display.numbers import plural, seconds
 from hf_magics.display.parts import Code, Fold, Note, Page, Text
-from hf_magics.display.shown import Shown
 from hf_magics.inference.cutting import Cut
+from hf_magics.inference.held import WithOutputs
 from hf_magics.inference.tasks import Answer, Done
-from hf_magics.inference.tensors import nbytes_held
-from hf_magics.modeling import store
-from hf_magics.modeling.store import Kept
 
 
 @dataclass(frozen=True)
@@ -59,11 +56,10 @@ class Ran:
         return f"{lines}{tokens}; the model took {seconds(self.seconds)}."
 
 
-class InferResult(Shown):
-    """The answer of a task, with the real outputs in reach.
+class InferResult(WithOutputs):
+    """The answer of a task.
 
-    In a notebook the tensors are kept within a budget; with ``-o NAME``, and in scripts, the result
-    owns them.
+    ``outputs`` is the model's own, in the order of one plain batch that is padded on the right.
     """
 
     def __init__(
@@ -72,15 +68,13 @@ class InferResult(Shown):
         answer: Answer,
         notes: tuple[str, ...],
         *,
-        held: Mapping[str, Any] | None,
+        held: Mapping[str, Any],
         code: str,
     ) -> None:
+        super().__init__(ran.number, code, held)
         self._ran = ran
         self._answer = dataclasses.replace(answer, raw={})
         self._notes = notes
-        self._held = held
-        self._ticket = 0
-        self.code = code
 
     @property
     def task(self) -> str:
@@ -92,15 +86,6 @@ class InferResult(Shown):
         """The answer's main value for each input: a label, a text, a vector."""
         main = self._answer.main
         return tuple(self._raw(main)) if main else self._answer.values
-
-    @property
-    def outputs(self) -> Any:
-        """The model's own output, in the order of one plain batch, padded on the right.
-
-        Raises:
-            EvictedError: It was let go for newer ones.
-        """
-        return self._raw("outputs")
 
     @property
     def embeddings(self) -> Any:
@@ -116,32 +101,6 @@ class InferResult(Shown):
     def text(self) -> list[str]:
         """What was written, a text an input; empty for tasks that write none."""
         return list(self._answer.text)
-
-    @property
-    def model(self) -> Any:
-        """The transformers model; an error where it was dropped since."""
-        return store.session.by_number(self._ran.number).model
-
-    @property
-    def tokenizer(self) -> Any:
-        """The transformers tokenizer, None where the model has none."""
-        return store.session.by_number(self._ran.number).tokenizer
-
-    def kept_in(self, kept: Kept, budget: int) -> InferResult:
-        """Return the same result, its tensors in a store of a limited size."""
-        if self._held is None:
-            return self
-        other = InferResult(self._ran, self._answer, self._notes, held=None, code=self.code)
-        other._ticket = kept.put(
-            self._held, nbytes_held(self._held), budget, owner=self._ran.number
-        )
-        return other
-
-    def _raw(self, name: str) -> Any:
-        held = store.session.kept.get(self._ticket) if self._held is None else self._held
-        if name not in held:
-            raise AttributeError(f"a result of {self.task} has no {name}")
-        return held[name]
 
     def records(self) -> list[dict[str, Any]]:
         """The task's rows."""

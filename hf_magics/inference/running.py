@@ -11,7 +11,7 @@ from transformers.utils import TransformersKwargs
 
 from hf_magics.display.words import nearest, one_line
 from hf_magics.errors import FitError, InputError
-from hf_magics.inference.telling import takes_anything
+from hf_magics.inference.told import takes_anything
 from hf_magics.modeling.store import LoadedModel
 
 

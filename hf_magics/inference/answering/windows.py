@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from hf_magics.errors import InputError, OptionError, TokenizerError
-from hf_magics.inference import tokenizing
+from hf_magics.inference import checks, tokenizing
 from hf_magics.inference.answering.task import Request
-from hf_magics.inference.telling import not_taken, told_to_leave_out, told_to_pad
 from hf_magics.inference.tokenizing import Encoded, split_pair
+from hf_magics.inference.told import not_taken, told_to_leave_out, told_to_pad
 
 _WIDEST = 384  # tokens: what models for this are trained on, and the old pipeline's number
 _STRIDE = 128  # tokens that neighbours share, likewise
@@ -58,7 +58,7 @@ def asked(request: Request) -> list[tuple[str, str]]:
         InputError: No context, or an empty one.
     """
     texts = request.inputs.texts
-    tokenizing.check_texts(texts)
+    checks.check_texts(texts)
     contexts = request.options.get("context")
     pairs = _given(texts, contexts) if contexts else _parted(texts)
     for number, (question, context) in enumerate(pairs, 1):
@@ -95,7 +95,7 @@ def encode_windows(request: Request) -> Windows:
         batch = _tokenized(tokenizer, pairs, side, limit, stride, padding)
     owners = tuple(batch.pop("overflow_to_sample_mapping").tolist())
     ids = batch["input_ids"]
-    tokenizing.check_rows(loaded, ids)
+    checks.check_rows(loaded, ids)
     made = Windows(
         {name: batch[name] for name in batch if name not in not_taken(loaded.model)},
         tuple(batch["attention_mask"].sum(dim=1).tolist()),

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from hf_magics.display.parts import Note, Page
-from hf_magics.display.shown import Shown
 from hf_magics.inference.chat.conversation import Message, Talk
 from hf_magics.inference.chat.pages import (
     Extent,
@@ -16,7 +15,7 @@ from hf_magics.inference.chat.pages import (
     reply_parts,
 )
 from hf_magics.inference.generation.results import GenerateResult
-from hf_magics.modeling import store
+from hf_magics.inference.held import OfModel
 from hf_magics.modeling.store import Kept, LoadedModel
 
 
@@ -36,14 +35,14 @@ class Said:
         return cls(loaded.name, loaded.number, type(loaded.model).__name__, talk, prompt)
 
 
-class ChatResult(Shown):
+class ChatResult(OfModel):
     """A conversation, as a table; `TurnResult` is the one that a turn gives."""
 
     def __init__(self, said: Said, extent: Extent, *, notes: tuple[str, ...], code: str) -> None:
+        super().__init__(said.number, code)
         self._said = said
         self._extent = extent
         self.notes = notes
-        self.code = code
 
     @property
     def messages(self) -> list[Message]:
@@ -55,16 +54,6 @@ class ChatResult(Shown):
         """The last reply, ``""`` where there is none yet."""
         turns = self._said.talk.turns
         return turns[-1].reply if turns else ""
-
-    @property
-    def model(self) -> Any:
-        """The transformers model; an error where it was dropped since."""
-        return store.session.by_number(self._said.number).model
-
-    @property
-    def tokenizer(self) -> Any:
-        """The transformers tokenizer."""
-        return store.session.by_number(self._said.number).tokenizer
 
     def records(self) -> list[dict[str, Any]]:
         """A row a message: ``turn`` (0 for the system message), ``role``, ``text``, ``tokens``."""

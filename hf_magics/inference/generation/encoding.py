@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from hf_magics.errors import InputError
-from hf_magics.inference import tokenizing
+from hf_magics.inference import checks, tokenizing
 from hf_magics.inference.generation.options import Plan
 from hf_magics.inference.inputs import Inputs
 from hf_magics.modeling.limits import position_limit
@@ -55,7 +55,7 @@ def encode_prompts(loaded: LoadedModel, inputs: Inputs) -> Prompts:
     if inputs.ids:
         return from_ids(loaded, [list(line) for line in inputs.ids])
     tokenizer = tokenizing.need_tokenizer(loaded)
-    tokenizing.check_texts(inputs.texts)
+    checks.check_texts(inputs.texts)
     with loaded.lock, tokenizing.borrowed_pad(tokenizer, len(inputs.texts)) as pad_word:
         batch = tokenizer(
             list(inputs.texts),
@@ -65,7 +65,7 @@ def encode_prompts(loaded: LoadedModel, inputs: Inputs) -> Prompts:
             return_attention_mask=True,
         )
     kept = {name: batch[name] for name in _TAKEN}
-    tokenizing.check_rows(loaded, kept["input_ids"])
+    checks.check_rows(loaded, kept["input_ids"])
     lengths = tuple(kept["attention_mask"].sum(dim=1).tolist())
     dropped = tuple(name for name in batch if name not in _TAKEN)
     return Prompts(kept, lengths, inputs.texts, _pad_id(loaded), pad_word, dropped)
@@ -77,7 +77,7 @@ def from_ids(loaded: LoadedModel, lines: list[list[int]]) -> Prompts:
     Raises:
         InputError: No IDs, or one outside the vocabulary.
     """
-    tokenizing.check_ids(tuple(tuple(line) for line in lines), tokenizing.vocabulary_size(loaded))
+    checks.check_ids(tuple(tuple(line) for line in lines), tokenizing.vocabulary_size(loaded))
     width = max(map(len, lines))
     pad = _pad_id(loaded) or 0
     left = padding_side(loaded) == "left"

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from hf_magics.display.parts import Note, Page
-from hf_magics.display.shown import Shown
 from hf_magics.inference.generation import pages
 from hf_magics.inference.generation.encoding import Prompts
 from hf_magics.inference.generation.recording import Step
 from hf_magics.inference.generation.written import Written
-from hf_magics.inference.tensors import nbytes_held
-from hf_magics.modeling import store
-from hf_magics.modeling.store import Kept, LoadedModel
+from hf_magics.inference.held import WithOutputs
+from hf_magics.modeling.store import LoadedModel
 from hf_magics.settings import Settings
 
 
@@ -35,21 +33,17 @@ class Made:
     read: Mapping[int, str]
 
 
-class GenerateResult(Shown):
+class GenerateResult(WithOutputs):
     """What was written, with the probability of each token.
 
-    The IDs as ``generate`` gave them are kept as outputs are: in a notebook within a budget, with
-    ``-o NAME`` and in scripts by the result.
+    ``outputs`` are the IDs as ``generate`` gave them, with prompts and padding; None after an
+    interrupt.
     """
 
-    def __init__(
-        self, made: Made, written: Written, *, held: Mapping[str, Any] | None, code: str
-    ) -> None:
+    def __init__(self, made: Made, written: Written, *, held: Mapping[str, Any], code: str) -> None:
+        super().__init__(made.number, code, held)
         self._made = made
         self._written = written
-        self._held = held
-        self._ticket = 0
-        self.code = code
 
     @classmethod
     def of(
@@ -84,36 +78,6 @@ class GenerateResult(Shown):
         for one in self._written.sequences:
             texts.setdefault(one.line, []).append(one.text)
         return tuple(some[0] if len(some) == 1 else some for some in texts.values())
-
-    @property
-    def outputs(self) -> Any:
-        """The IDs as ``generate`` gave them, with prompts and padding; None after an interrupt.
-
-        Raises:
-            EvictedError: They were let go for newer ones.
-        """
-        held = store.session.kept.get(self._ticket) if self._held is None else self._held
-        return held["outputs"]
-
-    @property
-    def model(self) -> Any:
-        """The transformers model; an error where it was dropped since."""
-        return store.session.by_number(self._made.number).model
-
-    @property
-    def tokenizer(self) -> Any:
-        """The transformers tokenizer, None where the model has none."""
-        return store.session.by_number(self._made.number).tokenizer
-
-    def kept_in(self, kept: Kept, budget: int) -> GenerateResult:
-        """Return the same result, its tensors in a store of a limited size."""
-        if self._held is None:
-            return self
-        other = GenerateResult(self._made, self._written, held=None, code=self.code)
-        other._ticket = kept.put(
-            self._held, nbytes_held(self._held), budget, owner=self._made.number
-        )
-        return other
 
     def records(self) -> list[dict[str, Any]]:
         """A row a token: ``prob`` and ``rank`` after the processors, ``raw_…`` before them."""

@@ -13,7 +13,7 @@ import torch
 
 from hf_magics.display.parts import Bar, Cell, Column, Table
 from hf_magics.errors import InputError
-from hf_magics.inference import tokenizing
+from hf_magics.inference import checks, tokenizing
 from hf_magics.inference.answering.answer import Answer
 from hf_magics.inference.answering.task import Done, Request, Task
 from hf_magics.inference.answering.words import left_out, prob, shortened
@@ -38,7 +38,7 @@ class Choose(Task):
             InputError: Naming the line, and how one is written.
         """
         super().check(request)
-        tokenizing.check_texts(request.inputs.texts or ("tensors",))
+        checks.check_texts(request.inputs.texts or ("tensors",))
         for number, text in enumerate(request.inputs.texts, 1):
             prompt, *options = text.split("\t")
             if len(options) < _FEWEST or not all(map(str.strip, (prompt, *options))):

@@ -9,7 +9,7 @@ from typing import Any
 from hf_magics.display.numbers import plural
 from hf_magics.display.parts import Bar, Cell, Column, Marked, Span, Table
 from hf_magics.errors import InputError, TokenizerError
-from hf_magics.inference import tokenizing
+from hf_magics.inference import checks, tokenizing
 from hf_magics.inference.answering.answer import Answer
 from hf_magics.inference.answering.marked import marked_lines
 from hf_magics.inference.answering.sub_tokens import CONTINUES, begins_word, marks_words
@@ -50,7 +50,7 @@ class FillMask(Task):
                 "--tokenizer SOURCE, or use --task features"
             )
         if request.inputs.texts:
-            tokenizing.check_texts(request.inputs.texts)
+            checks.check_texts(request.inputs.texts)
         for number, count in enumerate(_counts(request), 1):
             _check_count(number, count)
 

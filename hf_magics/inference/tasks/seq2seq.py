@@ -11,7 +11,7 @@ from hf_magics.display.numbers import number, plural
 from hf_magics.display.parts import Cell, Column, Table
 from hf_magics.display.words import sentence_list
 from hf_magics.errors import OptionError
-from hf_magics.inference import tokenizing
+from hf_magics.inference import checks, tokenizing
 from hf_magics.inference.answering import writing
 from hf_magics.inference.answering.answer import Answer
 from hf_magics.inference.answering.languages import Route, reading, route, settings_for
@@ -54,7 +54,7 @@ class Text2Text(Task):
     def encode(self, request: Request) -> Encoded:
         """Return the batch of the texts, each behind the model's prefix."""
         way = self.route(request)
-        tokenizing.check_texts(request.inputs.texts or ("-",))
+        checks.check_texts(request.inputs.texts or ("-",))
         inputs = dataclasses.replace(request.inputs, texts=_behind(way, request.inputs.texts))
         with reading(request.loaded, way.src_lang if inputs.texts else ""):
             return tokenizing.encode_inputs(request.loaded, inputs, request.spec.max_length)

@@ -10,7 +10,7 @@ import torch
 from hf_magics.display.parts import Bar, Cell, Column, Table
 from hf_magics.display.words import sentence_list
 from hf_magics.errors import HeadError, InputError, OptionError
-from hf_magics.inference import tokenizing
+from hf_magics.inference import checks, tokenizing
 from hf_magics.inference.answering.answer import Answer
 from hf_magics.inference.answering.task import Done, Request, Task
 from hf_magics.inference.answering.words import left_out, prob, shortened
@@ -56,7 +56,7 @@ class ZeroShot(Task):
         if not request.options.get("labels"):
             raise OptionError("zero-shot-classification needs the labels: --labels a,b,c")
         _check_template(_template(request))
-        tokenizing.check_texts(request.inputs.texts)
+        checks.check_texts(request.inputs.texts)
         for number, text in enumerate(request.inputs.texts, 1):
             if "\t" in text:
                 raise InputError(f"line {number} has a tab: zero-shot takes one text, not a pair")

@@ -19,7 +19,7 @@ from transformers.pipelines import PIPELINE_REGISTRY
 
 from hf_magics.display.words import nearest, one_line
 from hf_magics.errors import FitError, HFMagicsError, InputError, MissingExtraError, OptionError
-from hf_magics.inference import things, tokenizing
+from hf_magics.inference import checks, things, tokenizing
 from hf_magics.inference.answering.answer import Answer
 from hf_magics.inference.answering.task import Done, Request, Task, option
 from hf_magics.inference.answering.words import need_positive
@@ -88,7 +88,7 @@ class Piped(Task):
         """
         find_parts(request.loaded, self.pipeline_class)  # before anything is opened
         if request.inputs.kind == "texts":
-            tokenizing.check_texts(request.inputs.texts)
+            checks.check_texts(request.inputs.texts)
         asked = dict(request.spec.extra).get("question", "")
         items = request.inputs.things or request.inputs.texts
         given = (self._open(request, at, item, asked) for at, item in enumerate(items, 1))

@@ -1,0 +1,78 @@
+"""What can't be run is refused here, each in a line that names it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from hf_magics.errors import InputError
+from hf_magics.modeling.store import LoadedModel
+from hf_magics.modeling.weights import embedding_rows
+from hf_magics.specs import TokenIds
+
+
+def check_texts(texts: Sequence[Any]) -> None:
+    """Refuse what is no text.
+
+    Raises:
+        InputError: Naming the first line that is none.
+    """
+    if not texts:
+        raise InputError("there is no text: write one input a line, or give -i VAR")
+    for number, text in enumerate(texts, 1):
+        if not isinstance(text, str):
+            missing = text is None or text != text  # noqa: PLR0124 - NaN is what pandas puts there
+            hint = "; .dropna() leaves out what is missing" if missing else ""
+            raise InputError(
+                f"line {number} is {type(text).__name__}, not text: {str(text)[:60]!r}{hint}"
+            )
+        if not text.strip():
+            raise InputError(f"line {number} is empty: leave it out")
+
+
+def check_ids(ids: TokenIds, size: int) -> None:
+    """Refuse token IDs that the vocabulary does not have.
+
+    Raises:
+        InputError: Naming the first one, or a list without IDs.
+    """
+    if not ids or not all(ids):
+        raise InputError("there are no token IDs: -i takes a list such as [[101, 7592, 102]]")
+    for number, line in enumerate(ids, 1):
+        for one in line:
+            if not 0 <= one < size:
+                raise InputError(
+                    f"token ID {one} in line {number} is outside the vocabulary of {size:,} "
+                    f"entries (0 to {size - 1:,})"
+                )
+
+
+def check_room(lengths: Sequence[int], limit: int | None) -> None:
+    """Refuse a limit with less room than the special tokens take: tokenizers then cut nothing.
+
+    Raises:
+        InputError: A line is longer than the limit though it was cut.
+    """
+    if limit is not None and max(lengths) > limit:
+        raise InputError(
+            f"--max-length {limit} is less than the special tokens of a line: give a higher one"
+        )
+
+
+def check_rows(loaded: LoadedModel, ids: torch.Tensor) -> None:
+    """Refuse token IDs that the model's embedding does not have.
+
+    Raises:
+        InputError: Naming one that it does not have.
+    """
+    rows = embedding_rows(loaded.model)
+    if rows is None or not ids.numel():
+        return
+    lowest, highest = int(ids.min()), int(ids.max())
+    if lowest < 0 or highest >= rows:
+        raise InputError(
+            f"token ID {lowest if lowest < 0 else highest} is outside the vocabulary of "
+            f"{loaded.name}: its embedding has {rows:,} rows (0 to {rows - 1:,})"
+        )
