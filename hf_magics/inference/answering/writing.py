@@ -89,6 +89,11 @@ def limit(model: Any, arguments: Mapping[str, Any], started: int) -> int:
     return int(_value(model, arguments, "max_length")) - started
 
 
+def stops_at_text(model: Any, arguments: Mapping[str, Any]) -> bool:
+    """Say whether the line or the checkpoint has texts that end the writing."""
+    return bool(_value(model, arguments, "stop_strings"))
+
+
 def more_than(model: Any, tokens: int) -> str:
     """Say how to get more than so many tokens."""
     positions = _positions(model)
@@ -124,7 +129,7 @@ def generate(
         name: value.to(model.device) if isinstance(value, torch.Tensor) else value
         for name, value in inputs.items()
     }
-    more = {"tokenizer": loaded.tokenizer} if arguments.get("stop_strings") else {}
+    more = {"tokenizer": loaded.tokenizer} if stops_at_text(model, arguments) else {}
     try:
         with torch.inference_mode(), _warnings_as_notes(), _without_twice_said():
             found = model.generate(**placed, **arguments, **more, return_dict_in_generate=True)

@@ -109,7 +109,7 @@ class Text2Text(Task):
         spec = dataclasses.replace(request.spec, texts=_behind(way, request.spec.texts))
         source = [f'tokenizer.src_lang = "{way.src_lang}"'] if way.src_lang and spec.texts else []
         used = self.arguments(request, done.encoded) | dict(way.written)
-        if used.get("stop_strings"):
+        if writing.stops_at_text(request.loaded.model, used):
             used["tokenizer"] = Name("tokenizer")
         made = call("model.generate", Name("**inputs"), **used, return_dict_in_generate=True)
         lines = [

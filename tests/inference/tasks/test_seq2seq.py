@@ -155,6 +155,18 @@ def test_a_stop_string_is_said(t5):
     assert not any("line 1 " in note for note in notes(result))
 
 
+def test_a_stop_string_of_the_checkpoint_ends_the_text_too(t5):
+    """It needs the tokenizer in generate, and in the code."""
+    own = t5.model.generation_config
+    own.stop_strings, own.min_new_tokens = ["one"], 3
+    try:
+        result = hf.infer(["summarize: one", "summarize: two"], **SHORT)
+        assert result.records()[0]["ended"] == "stop string"
+        assert "tokenizer=tokenizer" in result.code
+    finally:
+        own.stop_strings = own.min_new_tokens = None
+
+
 def test_a_summary_takes_the_lengths_of_the_checkpoint(t5):
     """The checkpoint's settings for the task are used and noted; the line goes before them."""
     result = hf.infer("four", task="summarization")
