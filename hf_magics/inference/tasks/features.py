@@ -8,9 +8,10 @@ from typing import Any
 
 from hf_magics.display.numbers import number, plural, shape, size
 from hf_magics.display.parts import Cell, Code, Column, Fold, Heat, Part, Table
-from hf_magics.errors import OptionError
+from hf_magics.errors import InputError, OptionError
 from hf_magics.inference.answering.answer import Answer
 from hf_magics.inference.answering.task import Done, Request, Task
+from hf_magics.inference.inputs import kind_of_thing
 from hf_magics.inference.snippets import run_lines
 from hf_magics.inference.tasks.piped.companions import image_processor, image_processor_name
 from hf_magics.inference.tensors import OtherSummary, TensorSummary, summaries
@@ -41,6 +42,24 @@ class Features(Task):
     name = "features"
     reads = ("texts", "ids", "tensors", "things")
     echoes = True
+
+    def check(self, request: Request) -> None:
+        """Refuse images where the model is none for images, and all other things.
+
+        Raises:
+            InputError: Naming what was given.
+        """
+        super().check(request)
+        if request.inputs.kind != "things":
+            return
+        thing = kind_of_thing(request.inputs.things[0])
+        model = request.loaded.model
+        sees = getattr(model, "main_input_name", "") == "pixel_values"
+        if thing not in {"an image", "a path"} or not sees:
+            raise InputError(
+                f"{request.loaded.name} is a {type(model).__name__}, which takes text, token IDs "
+                f"or tensors, not {thing}"
+            )
 
     def encode(self, request: Request) -> Encoded:
         """Return the batch; images go through the model's own image processor."""

@@ -159,7 +159,7 @@ def test_an_image_goes_through_the_models_own_processor(session):
 def test_an_image_without_a_processor_says_what_to_do(tiny):
     """One line, that names the way to give one."""
     tiny("vit")
-    with pytest.raises(InputError, match=r"has no image processor.*hf_magics.add"):
+    with pytest.raises(InputError, match=r"no image processor.*session\['vit'\]\.processor"):
         hf.infer(Image.new("RGB", (8, 8)))
 
 

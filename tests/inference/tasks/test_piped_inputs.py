@@ -147,7 +147,7 @@ def test_a_model_without_a_processor_says_so(load_tiny, session, tiny_folder, tm
     shutil.copytree(tiny_folder("colours"), bare)
     (bare / "preprocessor_config.json").unlink()
     hf.load(str(bare), name="bare")
-    with pytest.raises(InputError, match=r"hf\.session\['bare'\]\.processor"):
+    with pytest.raises(InputError, match=r"hf_magics\.session\['bare'\]\.processor"):
         hf.infer(IMAGE)
     load_tiny("colours")
     session["bare"].processor = session["colours"].processor

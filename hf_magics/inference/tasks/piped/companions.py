@@ -87,5 +87,6 @@ def _refuse(loaded: LoadedModel, name: str) -> None:
         need_tokenizer(loaded)
     raise InputError(
         f"{loaded.name} has no {name.replace('_', ' ')}: load a checkpoint that comes with "
-        "preprocessor_config.json, or give it one: hf_magics.add(model, processor)"
+        "preprocessor_config.json, or give it one: "
+        f"hf_magics.session['{loaded.name}'].processor = …"
     )
