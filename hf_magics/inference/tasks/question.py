@@ -193,7 +193,7 @@ def _table(records: list[dict[str, Any]], shown: int) -> Table:
             shortened(one["question"]) if one["rank"] == 1 else "",
             shortened(one["answer"]) or f"({_NO_ANSWER})",
             Bar(one["prob"], prob(one["prob"])),
-            f"{count(one['start'])}-{count(one['end'])}" if one["answer"] else "–",
+            f"{count(one['start'])}–{count(one['end'])}" if one["answer"] else "–",
         )
         for one in records[:shown]
     ]

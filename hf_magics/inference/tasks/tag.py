@@ -100,7 +100,7 @@ def _entities(records: list[dict[str, Any]], lines: int, most: int) -> Part:
             shortened(row["entity"]),
             row["label"],
             Bar(row["prob"], prob(row["prob"])),
-            *([f"{row['start']}:{row['end']}"] if placed else []),
+            *([f"{row['start']}–{row['end']}"] if placed else []),
         )
         for row in records[:most]
     ]

@@ -194,7 +194,7 @@ def test_the_page_marks_a_short_context(reader):
     assert [marked.text[one.start : one.end] for one in marked.spans] == ["new york"]
     table = page.parts[0]
     assert " ".join(one.name for one in table.columns) == "question answer probability characters"
-    assert (table.rows[0][0], table.rows[0][3], table.rows[1][0]) == (WHERE, "39-47", "")
+    assert (table.rows[0][0], table.rows[0][3], table.rows[1][0]) == (WHERE, "39–47", "")
     assert isinstance(hf.infer([WHERE, WHO], context=CONTEXT).page().parts[-2], Fold)
 
 
