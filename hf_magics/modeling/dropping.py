@@ -113,7 +113,8 @@ class DropResult(Shown):
             )
             variables = [name for name in self.held_by if name.isidentifier()]
             say = f": del {', '.join(variables)}" if variables else ""
-            notes.append(Note(f"{names} is still in memory, held by {holders}{say}"))
+            verb = "is" if len(self.alive) == 1 else "are"
+            notes.append(Note(f"{names} {verb} still in memory, held by {holders}{say}"))
         columns = (Column("model"), Column("class", mono=True), Column("weights", "right"))
         rows = tuple((name, head, size(nbytes)) for name, head, nbytes in self._rows)
         memory = facts(

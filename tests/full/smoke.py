@@ -89,7 +89,7 @@ run("%hf_tokens -m mini -i ids")
 run("%%hf_tokens -m mini -m tiny\nside by side")
 
 # infer: a pair and a text that is cut, against the plain two lines
-out = run(f"%%hf_infer -m mini\na first line\ta second one\n{LONG}")
+out = run(f"%%hf_infer -m mini --task features\na first line\ta second one\n{LONG}")
 assert "cut" in repr(out), repr(out)
 batch = tokenizer(
     ["a first line", LONG.strip()],
@@ -108,6 +108,36 @@ assert torch.allclose(got, want, atol=1e-5), (got - want).abs().max()
 assert out.outputs.last_hidden_state.shape[1] == batch["input_ids"].shape[1]
 run("%%hf_infer -m tiny --set output_hidden_states=true -o kept\nhello")
 assert len(ip.user_ns["kept"].outputs.hidden_states) == 2
+
+# answers by head
+SIZES = TINY.removeprefix("bert ")
+vectors = run("%%hf_infer -m mini -o vectors\na cat\na kitten").embeddings
+assert vectors.shape == (2, 384)
+for task in ("text-classification", "token-classification", "question-answering"):
+    run(f"%hf_new bert {SIZES} --task {task} -n head --tokenizer mini --replace")
+    run("%hf_infer -m head where is it\tit is here" if "question" in task else "%hf_infer -m head hi")
+run(f"%hf_new bert {SIZES} --task fill-mask -n head --tokenizer mini --replace")
+assert len(run("%hf_infer -m head a [MASK] day").values) == 1
+assert "[MASK]" in refused("%hf_infer -m head a day")
+T5 = "d_model=16 d_ff=16 num_layers=1 num_heads=2 d_kv=8 vocab_size=30522"
+run(f"%hf_new t5 {T5} --task text2text-generation -n head --tokenizer mini --replace")
+run("%hf_infer -m head --max-new-tokens 3 hello")
+
+# text as it is written, against the plain call
+run(
+    "%hf_new gpt2 n_embd=32 n_layer=1 n_head=2 n_positions=64 vocab_size=30522 bos_token_id=101 "
+    "eos_token_id=102 --task text-generation -n writer --tokenizer mini --seed 0"
+)
+writer = ip.user_ns["hf"].session["writer"]
+written = run("%hf_generate -m writer --max-new-tokens 4 -o written hello")
+prompt = writer.tokenizer("hello", return_tensors="pt").input_ids
+expected = writer.model.generate(prompt, max_new_tokens=4, do_sample=False, pad_token_id=0)
+assert written.ids == [expected[0, prompt.shape[1] :].tolist()]
+run("%hf_generate -m writer --max-new-tokens 4 --temperature 1 --seed 1 hello")
+run("%%hf_generate -m writer --max-new-tokens 4 --beams 2\nhello\nhello again")
+writer.tokenizer.chat_template = "{% for one in messages %}{{ one.content }} {% endfor %}"
+run("%hf_chat -m writer --max-new-tokens 4 hello")
+assert run("%hf_chat -m writer --max-new-tokens 4 again").read.reused
 
 # save, overwrite, load back
 run("%hf_save tiny saved")
@@ -128,7 +158,7 @@ assert "org/nowhere" in refused("%hf_load org/nowhere")
 run("%hf_use tiny --dtype bfloat16")
 run("%hf_models")
 run("%hf")
-run("%hf_drop mini tiny")
+run("%hf_drop mini tiny head writer")
 assert list(hf_session := ip.user_ns["hf"].session) == ["back", "hub", "cached"], list(hf_session)
 run("%hf_drop --all")
 run("%unload_ext hf_magics")
