@@ -13,7 +13,7 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
 FOLDER, HUB_ID = sys.argv[1:]
-PACKAGES = "hf-magics ipython traitlets torch transformers huggingface-hub tokenizers tabulate markupsafe psutil pillow tqdm wcwidth numpy"
+PACKAGES = "hf-magics ipython traitlets torch transformers huggingface-hub safetensors tokenizers tabulate markupsafe psutil pillow tqdm wcwidth numpy"
 TINY = "bert hidden_size=32 num_hidden_layers=1 num_attention_heads=2 intermediate_size=64"
 LONG = "lost words " * 400
 
@@ -115,7 +115,11 @@ vectors = run("%%hf_infer -m mini -o vectors\na cat\na kitten").embeddings
 assert vectors.shape == (2, 384)
 for task in ("text-classification", "token-classification", "question-answering"):
     run(f"%hf_new bert {SIZES} --task {task} -n head --tokenizer mini --replace")
-    run("%hf_infer -m head where is it\tit is here" if "question" in task else "%hf_infer -m head hi")
+    run(
+        "%hf_infer -m head where is it\tit is here"
+        if "question" in task
+        else "%hf_infer -m head hi"
+    )
 run(f"%hf_new bert {SIZES} --task fill-mask -n head --tokenizer mini --replace")
 assert len(run("%hf_infer -m head a [MASK] day").values) == 1
 assert "[MASK]" in refused("%hf_infer -m head a day")

@@ -102,8 +102,9 @@ class Layer:
         return Layer(folder, (self.packages, *self.under)).make()
 
     def versions(self) -> dict[str, str]:
-        """What is installed in it and under it."""
-        return json.loads(run([self.python, "-c", VERSIONS]).stdout)
+        """What is installed in it and under it, names parted by hyphens as in pyproject.toml."""
+        found = json.loads(run([self.python, "-c", VERSIONS]).stdout)
+        return {name.replace("_", "-"): version for name, version in found.items()}
 
 
 def named(requirement: str) -> tuple[str, str]:
