@@ -13,6 +13,7 @@ Each message is one line that names the thing and says what to type next::
     ├── TokenizerError      a tokenizer that is missing or can't be loaded
     ├── InputError          a text, a list of token IDs or a tensor that can't be run
     ├── SaveError           a checkpoint that can't be written
+    ├── EngineError         an engine or a server that can't do what is asked
     ├── EvictedError        tensors that were let go to stay within the budget
     └── MissingExtraError   an optional package that is not installed
 """
@@ -62,6 +63,10 @@ class InputError(HFMagicsError):
 
 class SaveError(HFMagicsError):
     """The checkpoint can't be written where it was asked for."""
+
+
+class EngineError(HFMagicsError):
+    """What runs a model in the place of torch can't do this, is not there, or gave up."""
 
 
 class EvictedError(HFMagicsError):

@@ -23,7 +23,9 @@ class LoadSpec:
 
     ``source`` is a hub id, a folder or a ``.gguf`` file; ``variable`` is the Python name that the
     model came from instead. ``head`` is the class as the user gave it, or, once resolved, the
-    class that was used; ``extra`` are keyword arguments of ``from_pretrained``.
+    class that was used; ``extra`` are keyword arguments of ``from_pretrained``. ``engine`` is what
+    computes in the place of torch, ``endpoint`` the address of a server that has the model;
+    ``share`` names the model whose backbone this one uses as well.
     """
 
     source: str
@@ -42,6 +44,10 @@ class LoadSpec:
     offline: bool = False
     replace: bool = False
     variable: str = ""
+    engine: str = ""
+    quantize: str = ""
+    endpoint: str = ""
+    share: str = ""
 
 
 @dataclass(frozen=True)

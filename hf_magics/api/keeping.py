@@ -33,6 +33,10 @@ def load(
     trust_remote_code: bool = False,
     offline: bool = False,
     replace: bool = False,
+    engine: str = "",
+    quantize: str = "",
+    endpoint: str = "",
+    share: str = "",
     settings: Settings = DEFAULTS,
     **fields: Any,
 ) -> ModelResult:
@@ -54,6 +58,10 @@ def load(
         trust_remote_code: Run code that comes with the checkpoint.
         offline: Take what is in the hub's cache.
         replace: Put it in the place of a model of the same name.
+        engine: What computes in the place of torch: ``openvino``, ``llamacpp``.
+        quantize: ``int8`` or ``int4``: smaller weights, rounded.
+        endpoint: The address of a server that has the model (OpenAI's protocol).
+        share: The name of a model with the same backbone, whose weights this one uses as well.
         settings: Defaults.
         **fields: Fields of the config.
 
@@ -63,7 +71,7 @@ def load(
     from hf_magics.specs import LoadSpec
 
     with first_import():
-        from hf_magics.modeling import loading
+        from hf_magics.engines import loader_for
     path, given = session.tokenizer_named(tokenizer)
     spec = LoadSpec(
         source=str(source),
@@ -81,8 +89,12 @@ def load(
         trust_remote_code=trust_remote_code,
         offline=offline,
         replace=replace,
+        engine=engine,
+        quantize=quantize,
+        endpoint=endpoint,
+        share=share,
     )
-    return loading.load(spec, session, settings, tokenizer=given)
+    return loader_for(spec)(spec, session, settings, tokenizer=given)
 
 
 def add(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from transformers.utils import TransformersKwargs
@@ -13,6 +13,17 @@ from hf_magics.display.words import nearest, one_line
 from hf_magics.errors import FitError, InputError
 from hf_magics.inference.told import takes_anything
 from hf_magics.modeling.store import LoadedModel
+
+
+class Runner(Protocol):
+    """An engine that computes a model's forward pass in the place of torch."""
+
+    def forward(self, arguments: Mapping[str, Any]) -> Any:
+        """Return what the torch model's ``forward`` would: its ``ModelOutput``.
+
+        Raises:
+            EngineError: The engine does not take these arguments.
+        """
 
 
 def run(
@@ -37,7 +48,7 @@ def run(
     placed = {name: _placed(value, model.device) for name, value in inputs.items()}
     try:
         with torch.inference_mode():
-            return _forward(model, {**placed, **extra})
+            return _forward(loaded, {**placed, **extra})
     except (*_REFUSALS,) as error:
         if isinstance(error, torch.OutOfMemoryError) or _CPU_IS_FULL in str(error):
             raise FitError(
@@ -73,7 +84,10 @@ def _check_words(model: Any, extra: Mapping[str, Any]) -> None:
             raise InputError(f"{type(model).__name__} takes no '{name}'{nearest(name, known)}")
 
 
-def _forward(model: Any, arguments: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+def _forward(loaded: LoadedModel, arguments: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    if loaded.runner is not None:
+        return loaded.runner.forward(arguments), {}
+    model = loaded.model
     try:
         return model(**arguments), {}
     except ValueError:

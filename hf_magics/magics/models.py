@@ -21,7 +21,7 @@ from hf_magics.magics.arguments import (
 from hf_magics.magics.base import Base, magic
 from hf_magics.magics.letting_go import ShellNotebook
 from hf_magics.magics.lines import look_up
-from hf_magics.magics.options import HEAD, INPUT, NAME, PLACE, REPLACE, SET, options, pairs
+from hf_magics.magics.options import ENGINE, HEAD, INPUT, NAME, PLACE, REPLACE, SET, options, pairs
 
 
 @magics_class
@@ -45,6 +45,7 @@ class ModelMagics(Base):
         SET,
         argument("--trust-remote-code", action="store_true", help="run code of the checkpoint"),
         argument("--offline", action="store_true", help="take what is in the hub's cache"),
+        *ENGINE,
         REPLACE,
         INPUT,
     )
@@ -67,6 +68,7 @@ class ModelMagics(Base):
         only(asked, 1, "%hf_load SOURCE")
         words = _words(o, "name", "task", "class_", "revision", "gguf", "dtype", "device", "attn")
         words |= _words(o, "trust_remote_code", "offline", "replace")
+        words |= _words(o, "engine", "quantize", "endpoint", "share")
         extra = pairs(o.set)
         _check_variable(asked.names[0], self.variables)
         return api.load(

@@ -186,6 +186,12 @@ PLACE = (
         "--device", default="", metavar="D", help="cpu, cuda, cuda:1, mps; auto: a GPU if any"
     ),
 )
+ENGINE = (
+    argument("--engine", default="", metavar="E", help="openvino, llamacpp; else torch"),
+    argument("--quantize", default="", metavar="Q", help="int8, int4: smaller weights, rounded"),
+    argument("--endpoint", default="", metavar="URL", help="a server that has the model"),
+    argument("--share", default="", metavar="NAME", help="use the backbone of this model as well"),
+)
 REPLACE = argument("--replace", action="store_true", help="take the place of a model of that name")
 INPUT = argument("-i", "--input", default="", metavar="VAR", help="a variable with the input")
 OUTPUT = (
@@ -221,6 +227,8 @@ CHOICES = {
     "--dtype": ("auto", "float32", "bfloat16", "float16", "float64"),
     "--device": ("auto", "cpu", "cuda", "mps"),
     "--attn": ("eager", "sdpa", "flash_attention_2"),
+    "--engine": ("torch", "openvino", "llamacpp"),
+    "--quantize": ("int8", "int4"),
     "--padding": ("longest", "max_length"),
     "--aggregate": ("first", "average", "max"),
     "--pooling": ("mean", "cls", "max", "last"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from transformers import PreTrainedModel
@@ -23,7 +24,12 @@ from hf_magics.specs import LoadSpec
 
 
 def load(
-    spec: LoadSpec, session: Session, settings: Settings, *, tokenizer: Any = None
+    spec: LoadSpec,
+    session: Session,
+    settings: Settings,
+    *,
+    tokenizer: Any = None,
+    prepare: Callable[[LoadedModel], Sequence[str]] | None = None,
 ) -> ModelResult:
     """Load a checkpoint into the session and make it current.
 
@@ -34,6 +40,8 @@ def load(
         session: Where to.
         settings: What the spec leaves open.
         tokenizer: A tokenizer object in place of the checkpoint's own.
+        prepare: Called with the model before it is in the session: an engine takes it over. It
+            returns notes for the page; where it raises, nothing was loaded.
 
     Raises:
         HFMagicsError: The source, class, fields, tokenizer, device or name can't be had; the
@@ -62,13 +70,14 @@ def load(
         sentence=sentence,
     )
     loaded.code = script(load_snippet(loaded))
+    said = prepare(loaded) if prepare else ()
     session.add(loaded)
     session.log.append(loaded.spec)
     return ModelResult.of(
         loaded,
         seconds=time.perf_counter() - started,
         report=read.report,
-        notes=(*read.notes, *filter(None, [note])),
+        notes=(*read.notes, *filter(None, [note]), *said),
     )
 
 

@@ -47,7 +47,8 @@ class LoadedModel:
     which it was moved and cast since. ``random`` names the modules whose weights did not come from
     a checkpoint; ``asked`` is the spec as it was asked, so that the same line can be known again;
     ``weights_mark`` changes when the weights change. ``sentence`` says how it embeds texts, where
-    sentence-transformers wrote that down; ``conversation`` is what a chat keeps.
+    sentence-transformers wrote that down; ``conversation`` is what a chat keeps; ``runner`` is
+    an engine that computes the forward pass in the place of the torch model.
     """
 
     name: str
@@ -64,6 +65,7 @@ class LoadedModel:
     moves: tuple[str, ...] = ()
     sentence: SentenceConfig | None = None
     conversation: Any = None
+    runner: Any = None
     number: int = field(default_factory=lambda: next(_numbers))
     lock: threading.RLock = field(default_factory=threading.RLock)
 

@@ -1,0 +1,33 @@
+"""Engines: what loads and runs a model in other ways than torch in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hf_magics.display.words import nearest
+from hf_magics.errors import OptionError
+from hf_magics.modeling import loading
+from hf_magics.modeling.results import ModelResult
+from hf_magics.specs import LoadSpec
+
+Loader = Callable[..., ModelResult]
+"""Takes spec, session, settings and ``tokenizer=``, as `hf_magics.modeling.loading.load` does."""
+
+_LOADERS: dict[str, Loader] = {"torch": loading.load}
+
+
+def loader_for(spec: LoadSpec) -> Loader:
+    """Return what loads for the engine that a spec names; torch where it names none.
+
+    Raises:
+        OptionError: There is no such engine.
+    """
+    for word in ("quantize", "endpoint", "share"):
+        if getattr(spec, word):
+            raise OptionError(f"--{word} is not there yet")
+    name = spec.engine or "torch"
+    if name not in _LOADERS:
+        raise OptionError(
+            f"no engine '{name}'{nearest(name, _LOADERS)}; there are: {', '.join(_LOADERS)}"
+        )
+    return _LOADERS[name]
