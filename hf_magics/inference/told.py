@@ -5,8 +5,18 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from transformers import GenerationMixin
+
 _KINDS = ("input_ids", "inputs_embeds", "pixel_values", "input_features", "input_values")
 _BESIDE_IDS = ("token_type_ids", "attention_mask")
+
+
+CACHE = (
+    "cache"
+    if "cache" in inspect.signature(GenerationMixin.prepare_inputs_for_generation).parameters
+    else "past_key_values"
+)
+"""What forward and generate call the key-value cache: transformers 5.24 has renamed it."""
 
 
 def takes_anything(model: Any) -> bool:

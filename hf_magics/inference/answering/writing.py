@@ -17,6 +17,7 @@ from hf_magics.inference.answering.task import Request, option
 from hf_magics.inference.answering.words import need_positive
 from hf_magics.inference.generation import fields
 from hf_magics.inference.running import writing_start
+from hf_magics.inference.told import CACHE
 from hf_magics.modeling.store import LoadedModel
 
 _BY_OPTION = {"beams": "num_beams", "max_new_tokens": "max_new_tokens"}
@@ -140,7 +141,7 @@ def generate(
                 "lines, fewer --beams, or --max-new-tokens N"
             ) from error
         raise InputError(f"{loaded.name} can't be run so: {one_line(error)}") from error
-    left_out = ("past_key_values", *(() if wanted.get("output_scores") else ("scores",)))
+    left_out = (CACHE, *(() if wanted.get("output_scores") else ("scores",)))
     return type(found)(**{name: one for name, one in found.items() if name not in left_out})
 
 

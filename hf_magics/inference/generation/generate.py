@@ -23,6 +23,7 @@ from hf_magics.inference.generation.results import GenerateResult
 from hf_magics.inference.generation.snippets import generate_snippet
 from hf_magics.inference.generation.telling import Teller, telling
 from hf_magics.inference.generation.written import Written, sequences_of
+from hf_magics.inference.told import CACHE
 from hf_magics.inference.inputs import Inputs, kind_of_thing
 from hf_magics.modeling import preprocessors
 from hf_magics.modeling.snippets import model_snippet
@@ -151,7 +152,7 @@ def _called(
         return model.generate(
             **{name: tensor.to(model.device) for name, tensor in prompts.inputs.items()},
             **_keywords(loaded, prompts, made, recorder),
-            **({} if cache is None else {"past_key_values": cache}),
+            **({} if cache is None else {CACHE: cache}),
         )
     except ImportError as error:
         raise MissingExtraError(

@@ -7,6 +7,7 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 
 import hf_magics as hf
 from hf_magics.inference.chat.cache import Memory, held, trimmed
+from hf_magics.inference.told import CACHE
 from tests.inference.chat.conftest import plain_reply, talking_model, talking_tokenizer
 
 
@@ -14,7 +15,7 @@ def read(model, ids, cache=None):
     """The cache after a model has read these tokens."""
     cache = DynamicCache(config=model.config) if cache is None else cache
     with torch.no_grad():
-        model(torch.tensor([ids]), past_key_values=cache)
+        model(torch.tensor([ids]), **{CACHE: cache})
     return cache
 
 
@@ -101,7 +102,7 @@ def test_a_window_that_has_slid_goes_on_but_never_back():
     cache, reused = remembered(model, ids).begin(model, [*ids, 1, 2])
     assert reused == 6
     with torch.no_grad():
-        after = model(torch.tensor([[1, 2]]), past_key_values=cache).logits
+        after = model(torch.tensor([[1, 2]]), **{CACHE: cache}).logits
         fresh = model(torch.tensor([[*ids, 1, 2]])).logits[:, -2:]
     torch.testing.assert_close(after, fresh, atol=1e-4, rtol=1e-4)
 

@@ -7,6 +7,7 @@ from transformers import BartConfig, BartForConditionalGeneration
 import hf_magics as hf
 from hf_magics.display import html, text
 from hf_magics.errors import InputError, OptionError
+from hf_magics.inference.told import CACHE
 from tests.inference.plain import notes, same
 from tests.inference.tasks.languages import ENGLISH, FRENCH, GERMAN, TINY, trained_t5
 
@@ -42,7 +43,7 @@ def generated(loaded, texts, **arguments):
     with torch.inference_mode():
         found = loaded.model.generate(**inputs, return_dict_in_generate=True, **arguments)
     # neither the cache nor the scores of each step are kept
-    kept = {name: one for name, one in found.items() if name not in ("past_key_values", "scores")}
+    kept = {name: one for name, one in found.items() if name not in (CACHE, "scores")}
     return type(found)(**kept)
 
 
@@ -116,12 +117,12 @@ def test_beams_have_their_scores(t5):
 def test_only_what_was_asked_is_kept(t5):
     """The cache and the scores of each step, the largest of it, are let go unless asked for."""
     beams = hf.infer("one", to="fr", beams=2, **SHORT).outputs
-    assert "past_key_values" not in beams
+    assert CACHE not in beams
     assert "scores" not in beams
     assert "sequences_scores" in beams
     asked = hf.infer("one", to="fr", set={"output_scores": True}, **SHORT).outputs
     assert len(asked.scores) == asked.sequences.shape[1] - 1
-    assert "past_key_values" not in asked
+    assert CACHE not in asked
 
 
 def test_several_sequences_of_an_input(t5):
