@@ -107,6 +107,32 @@ class InferSpec:
 
 
 @dataclass(frozen=True)
+class MapSpec:
+    """A column of inputs to run through a model.
+
+    ``source`` is how the inputs are named: a variable or a file; ``column`` is the one of a table
+    or file. ``to`` is the file that the answers go to, ``checkpoint`` the folder of what is
+    finished. ``options`` and ``extra`` are as in `InferSpec`. ``on`` is ``ray`` or nothing.
+    """
+
+    name: str
+    source: str
+    column: str = ""
+    task: str = ""
+    max_length: int | None = None
+    options: Fields = ()
+    extra: Fields = ()
+    to: str = ""
+    checkpoint: str = ""
+    overwrite: bool = False
+    strict: bool = False
+    batch_tokens: int | None = None
+    on: str = ""
+    address: str = ""
+    actors: int | None = None
+
+
+@dataclass(frozen=True)
 class SaveSpec:
     """A model to write to the folder ``path``."""
 

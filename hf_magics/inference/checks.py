@@ -22,14 +22,17 @@ def check_texts(texts: Sequence[Any]) -> None:
     if not texts:
         raise InputError("there is no text: write one input a line, or give -i VAR")
     for number, text in enumerate(texts, 1):
-        if not isinstance(text, str):
-            missing = text is None or text != text  # noqa: PLR0124 - NaN is what pandas puts there
-            hint = "; .dropna() leaves out what is missing" if missing else ""
-            raise InputError(
-                f"line {number} is {type(text).__name__}, not text: {str(text)[:60]!r}{hint}"
-            )
-        if not text.strip():
-            raise InputError(f"line {number} is empty: leave it out")
+        if why := why_no_text(text):
+            raise InputError(f"line {number} {why}")
+
+
+def why_no_text(text: Any) -> str:
+    """Say what is wrong with an input that should be a text, ``""`` where nothing is."""
+    if not isinstance(text, str):
+        missing = text is None or text != text  # noqa: PLR0124 - NaN is what pandas puts there
+        hint = "; .dropna() leaves out what is missing" if missing else ""
+        return f"is {type(text).__name__}, not text: {str(text)[:60]!r}{hint}"
+    return "" if text.strip() else "is empty: leave it out"
 
 
 def check_ids(ids: TokenIds, size: int) -> None:

@@ -1,4 +1,4 @@
-"""Run one batch through a model in this process."""
+"""Run a batch through a model: as it is, or where it is large, in batches of rows about as long."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from transformers.utils import TransformersKwargs
 
 from hf_magics.display.words import nearest, one_line
 from hf_magics.errors import FitError, InputError
+from hf_magics.inference import grouping
 from hf_magics.inference.told import takes_anything
 from hf_magics.modeling.store import LoadedModel
 
@@ -31,6 +32,9 @@ def run(
 ) -> tuple[Any, dict[str, Any]]:
     """Return the model's output for one batch, and the arguments that had to be added to the input.
 
+    Many rows of token IDs are run in batches without much padding, with the same output: zero
+    where only padding stands, and without a key-value cache.
+
     Args:
         loaded: The model.
         inputs: What its ``forward`` takes; tensors are moved to its device.
@@ -45,6 +49,16 @@ def run(
     twice = next((name for name in extra if name in inputs), None)
     if twice is not None:
         raise InputError(f"--set {twice}: the input has that already")
+    in_groups = grouping.outputs_of(loaded, inputs, lambda some: _once(loaded, some, extra)[0])
+    if in_groups is not None:
+        return in_groups, {}
+    return _once(loaded, grouping.without_idle_mask(loaded, inputs), extra)
+
+
+def _once(
+    loaded: LoadedModel, inputs: Mapping[str, Any], extra: Mapping[str, Any]
+) -> tuple[Any, dict[str, Any]]:
+    model = loaded.model
     placed = {name: _placed(value, model.device) for name, value in inputs.items()}
     try:
         with torch.inference_mode():

@@ -101,7 +101,7 @@ def from_ids(loaded: LoadedModel, ids: TokenIds, max_length: int | None = None) 
         if limit and len(line) > limit
     )
     lengths = tuple(len(line) for line in kept)
-    rows = torch.full((len(kept), max(lengths)), _pad_id(loaded), dtype=torch.long)
+    rows = torch.full((len(kept), max(lengths)), pad_id(loaded), dtype=torch.long)
     mask = torch.zeros_like(rows)
     for row, line in enumerate(kept):
         rows[row, : len(line)] = torch.tensor(line)
@@ -231,7 +231,8 @@ def _decoded(loaded: LoadedModel, ids: Sequence[int]) -> str:
     return str(loaded.tokenizer.decode(ids))
 
 
-def _pad_id(loaded: LoadedModel) -> int:
+def pad_id(loaded: LoadedModel) -> int:
+    """Return the ID that pads rows of token IDs."""
     if loaded.tokenizer is not None and loaded.tokenizer.pad_token_id is not None:
         return int(loaded.tokenizer.pad_token_id)
     return int(getattr(loaded.config.get_text_config(), "pad_token_id", None) or 0)

@@ -48,7 +48,8 @@ class LoadedModel:
     a checkpoint; ``asked`` is the spec as it was asked, so that the same line can be known again;
     ``weights_mark`` changes when the weights change. ``sentence`` says how it embeds texts, where
     sentence-transformers wrote that down; ``conversation`` is what a chat keeps; ``runner`` is
-    an engine that computes the forward pass in the place of the torch model.
+    an engine that computes the forward pass in the place of the torch model; ``batch_tokens``
+    are the tokens of a batch that it runs fastest with, 0 as long as nobody measured.
     """
 
     name: str
@@ -66,6 +67,7 @@ class LoadedModel:
     sentence: SentenceConfig | None = None
     conversation: Any = None
     runner: Any = None
+    batch_tokens: int = 0
     number: int = field(default_factory=lambda: next(_numbers))
     lock: threading.RLock = field(default_factory=threading.RLock)
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from hf_magics.errors import InputError, OptionError
+from hf_magics.errors import HeadError, InputError, OptionError
 from hf_magics.inference import running, tokenizing
 from hf_magics.inference.answering.answer import Answer
 from hf_magics.inference.inputs import Inputs, kind_of_thing
+from hf_magics.inference.rows import Rows, tokenise
 from hf_magics.inference.snippets import infer_snippet
 from hf_magics.inference.tokenizing import Encoded
 from hf_magics.modeling.store import LoadedModel
@@ -61,6 +62,10 @@ class Task:
     """Whether the page repeats the input's lines above the answer, which has none of them."""
     cuts: ClassVar[bool] = True
     """Whether ``--max-length`` cuts the inputs."""
+    column: ClassVar[str] = "answer"
+    """What a map calls the column of the main values."""
+    window: ClassVar[int] = 2_048
+    """How many inputs a map finishes before it writes them down."""
 
     def is_default_for(self, loaded: LoadedModel) -> bool:  # noqa: ARG002 - for subclasses
         """Say whether this is the answer of a head that has it where the line names no task."""
@@ -107,6 +112,14 @@ class Task:
         """Return the batch for the inputs: by default as many rows as inputs."""
         return tokenizing.encode_inputs(request.loaded, request.inputs, request.spec.max_length)
 
+    def rows(self, request: Request) -> Rows | None:
+        """Return the inputs tokenised one by one, of which a map makes its batches.
+
+        None where `encode` makes something else of them than a row each; a map calls that then.
+        """
+        plain = type(self).encode is Task.encode and request.inputs.kind in {"texts", "ids"}
+        return tokenise(request.loaded, request.inputs, request.spec.max_length) if plain else None
+
     def run(self, request: Request, encoded: Encoded) -> tuple[Any, dict[str, Any]]:
         """Return the model's outputs, and what had to be added to the batch."""
         return running.run(request.loaded, encoded.inputs, dict(request.spec.extra))
@@ -114,6 +127,24 @@ class Task:
     def answer(self, done: Done) -> Answer:
         """Decode the outputs."""
         raise NotImplementedError
+
+    def columns(self, done: Done) -> dict[str, Any]:
+        """Return what a map keeps: a value an input in each column, the main one first.
+
+        Raises:
+            HeadError: The task has no main value an input.
+        """
+        answer = self.answer(done)
+        if answer.main:
+            return {answer.main.removesuffix("s"): answer.raw[answer.main]}
+        if not answer.values:
+            raise HeadError(
+                f"{self.name} has no main value an input, so there is no column to make: "
+                "%%hf_infer shows its answer"
+            )
+        best = [one for one in answer.records if one.get("rank") == 1 and "prob" in one]
+        sure = {"prob": [one["prob"] for one in best]} if len(best) == len(answer.values) else {}
+        return {self.column: list(answer.values), **sure}
 
     def code(self, done: Done) -> tuple[Snippet, ...]:
         """Return plain code for what was done, after the model's own: inputs, outputs, answer."""

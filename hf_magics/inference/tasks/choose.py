@@ -29,6 +29,7 @@ class Choose(Task):
     """Softmax over the options of a prompt; each is a pair with the prompt to the model."""
 
     name = "multiple-choice"
+    column = "choice"
     reads = ("texts", "tensors")
 
     def check(self, request: Request) -> None:

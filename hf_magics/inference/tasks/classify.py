@@ -36,6 +36,7 @@ class Classify(Task):
     """
 
     name = "text-classification"
+    column = "label"
     options = ("top_k",)
 
     def check(self, request: Request) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 import torch
 
@@ -16,6 +17,7 @@ from hf_magics.inference.answering.answer import Answer
 from hf_magics.inference.answering.task import Done, Request, Task
 from hf_magics.inference.answering.words import left_out, named_lines, shortened
 from hf_magics.inference.pooling import pool, pooling_lines, step_snippet
+from hf_magics.inference.rows import Rows, tokenise
 from hf_magics.inference.snippets import infer_snippet
 from hf_magics.inference.tensors import heat
 from hf_magics.inference.tokenizing import Encoded
@@ -60,6 +62,17 @@ class Embed(Task):
         """Cut at the length that ``sentence_bert_config.json`` gives, after the prompt is added."""
         inputs = dataclasses.replace(request.inputs, texts=_texts(request))
         return tokenizing.encode_inputs(request.loaded, inputs, _limit(request))
+
+    def rows(self, request: Request) -> Rows | None:
+        """Return the texts behind the prompt, cut as `encode` does."""
+        if request.inputs.kind not in {"texts", "ids"}:
+            return None
+        inputs = dataclasses.replace(request.inputs, texts=_texts(request))
+        return tokenise(request.loaded, inputs, _limit(request))
+
+    def columns(self, done: Done) -> dict[str, Any]:
+        """Return the vectors alone: an array of the shape (inputs, dimensions)."""
+        return {"embedding": _vectors(done).numpy()}
 
     def answer(self, done: Done) -> Answer:
         """Return a row an input: its vector; then how alike they are."""

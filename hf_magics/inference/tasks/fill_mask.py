@@ -32,6 +32,7 @@ class FillMask(Task):
     """
 
     name = "fill-mask"
+    column = "token"
     options = ("top_k",)
     reads = ("texts", "ids")
 

@@ -23,6 +23,7 @@ class NextSentence(Task):
     """Softmax over the two labels: the first is that the second text follows."""
 
     name = "next-sentence-prediction"
+    column = "prob"
 
     def check(self, request: Request) -> None:
         """Refuse a line that is no pair.

@@ -23,6 +23,7 @@ class NextToken(Task):
     """The softmax over the logits at each text's last token; nothing is written on."""
 
     name = "text-generation"
+    column = "token"
     options = ("top_k",)
     reads = ("texts", "ids")
 

@@ -32,6 +32,8 @@ class Text2Text(Task):
     """
 
     name = "text2text-generation"
+    column = "text"
+    window = 64
     options: ClassVar[tuple[str, ...]] = ("beams", "max_new_tokens")
     caption: ClassVar[str] = "Written"
 

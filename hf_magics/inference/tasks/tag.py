@@ -20,6 +20,7 @@ class Tag(Task):
     """Softmax over the labels of each token; words merged from sub-tokens; entities of words."""
 
     name = "token-classification"
+    column = "entities"
     options = ("aggregate",)
     reads = ("texts", "ids")
 

@@ -34,6 +34,7 @@ class ZeroShot(Task):
     """
 
     name = "zero-shot-classification"
+    column = "label"
     options = ("labels", "template", "multi_label")
     reads = ("texts",)
 

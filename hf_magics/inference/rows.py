@@ -1,0 +1,110 @@
+"""Texts tokenised one by one, without padding: what batches of any kind are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from hf_magics.inference import tokenizing
+from hf_magics.inference.batching import Batch
+from hf_magics.inference.checks import check_ids, check_room, check_texts
+from hf_magics.inference.inputs import Inputs
+from hf_magics.inference.tokenizing import Encoded
+from hf_magics.inference.told import not_taken
+from hf_magics.modeling.store import LoadedModel
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Token IDs, and what else the tokenizer gives, as lists: no torch is at work here.
+
+    ``cut`` are the numbers of the rows that the limit cut.
+    """
+
+    columns: dict[str, list[list[int]]]
+    lengths: tuple[int, ...]
+    pads: dict[str, int]
+    limit: int | None
+    cut: tuple[int, ...] = ()
+
+    def batch(self, rows: Batch) -> Encoded:
+        """Return some rows as one batch, padded on the right to the longest, with its mask."""
+        lengths = tuple(self.lengths[row] for row in rows)
+        width = max(lengths)
+        inputs = {
+            name: torch.tensor(_padded([lines[row] for row in rows], width, self.pads[name]))
+            for name, lines in self.columns.items()
+        }
+        reach = torch.tensor(lengths)[:, None]
+        inputs["attention_mask"] = (torch.arange(width) < reach).long()
+        return Encoded(inputs, lengths, self.limit)
+
+
+def tokenise(loaded: LoadedModel, inputs: Inputs, max_length: int | None = None) -> Rows:
+    """Tokenise texts, or take token IDs, a row each, cut to the limit.
+
+    Raises:
+        TokenizerError: Text, and the model has no tokenizer.
+        InputError: A text is empty or none, or an ID is outside the vocabulary.
+    """
+    if inputs.ids:
+        return _from_ids(loaded, inputs, max_length)
+    tokenizer = tokenizing.need_tokenizer(loaded)
+    check_texts(inputs.texts)
+    limit = tokenizing.limit_for(loaded, max_length)
+    cutting = {"truncation": "longest_first", "max_length": limit} if limit else {}
+    parts = [tokenizing.split_pair(text) for text in inputs.texts]
+    with loaded.lock:
+        batch = _tokenised(tokenizer, parts, cutting)
+        cut = _cut(tokenizer, parts, batch["input_ids"], limit)
+    left_out = {*not_taken(loaded.model), "attention_mask"}
+    columns = {name: lines for name, lines in batch.items() if name not in left_out}
+    lengths = tuple(map(len, columns["input_ids"]))
+    check_room(lengths, limit)
+    pads = {name: _pads(tokenizer).get(name, 0) for name in columns}
+    return Rows(columns, lengths, pads, limit, cut)
+
+
+def _tokenised(
+    tokenizer: Any, parts: Sequence[tuple[str, ...]], words: dict[str, Any]
+) -> dict[str, list[list[int]]]:
+    words = {**words, "verbose": False, "padding": False}
+    if len({len(part) for part in parts}) == 1:
+        columns = [list(column) for column in zip(*parts, strict=True)]
+        return dict(tokenizer(*columns, **words))
+    each = [tokenizer(*part, **words) for part in parts]
+    return {name: [one[name] for one in each] for name in each[0]}
+
+
+def _pads(tokenizer: Any) -> dict[str, int]:
+    pad = tokenizer.pad_token_id
+    if pad is None:
+        pad = tokenizer.convert_tokens_to_ids(tokenizing.word_to_borrow(tokenizer))
+    return {"input_ids": int(pad), "token_type_ids": int(tokenizer.pad_token_type_id)}
+
+
+def _from_ids(loaded: LoadedModel, inputs: Inputs, max_length: int | None) -> Rows:
+    check_ids(inputs.ids, tokenizing.vocabulary_size(loaded))
+    limit = tokenizing.limit_for(loaded, max_length)
+    kept = [list(line[:limit]) for line in inputs.ids]
+    pads = {"input_ids": tokenizing.pad_id(loaded)}
+    cut = tuple(row for row, line in enumerate(inputs.ids) if limit and len(line) > limit)
+    return Rows({"input_ids": kept}, tuple(map(len, kept)), pads, limit, cut)
+
+
+def _cut(
+    tokenizer: Any, parts: Sequence[tuple[str, ...]], lines: list[list[int]], limit: int | None
+) -> tuple[int, ...]:
+    """Return the rows that are longer without the limit, of those that are as long as it."""
+    full = [row for row, line in enumerate(lines) if len(line) == limit]
+    if not full:
+        return ()
+    whole = _tokenised(tokenizer, [parts[row] for row in full], {})["input_ids"]
+    return tuple(row for row, line in zip(full, whole, strict=True) if len(line) > (limit or 0))
+
+
+def _padded(lines: Sequence[list[int]], width: int, value: int) -> list[list[int]]:
+    return [line + [value] * (width - len(line)) for line in lines]
