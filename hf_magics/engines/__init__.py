@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hf_magics.display.words import nearest
+from hf_magics.engines import openvino
 from hf_magics.errors import OptionError
 from hf_magics.modeling import loading
 from hf_magics.modeling.results import ModelResult
@@ -13,7 +14,7 @@ from hf_magics.specs import LoadSpec
 Loader = Callable[..., ModelResult]
 """Takes spec, session, settings and ``tokenizer=``, as `hf_magics.modeling.loading.load` does."""
 
-_LOADERS: dict[str, Loader] = {"torch": loading.load}
+_LOADERS: dict[str, Loader] = {"torch": loading.load, "openvino": openvino.load}
 
 
 def loader_for(spec: LoadSpec) -> Loader:
@@ -22,7 +23,7 @@ def loader_for(spec: LoadSpec) -> Loader:
     Raises:
         OptionError: There is no such engine.
     """
-    for word in ("quantize", "endpoint", "share"):
+    for word in ("endpoint", "share"):
         if getattr(spec, word):
             raise OptionError(f"--{word} is not there yet")
     name = spec.engine or "torch"

@@ -10,7 +10,7 @@ import torch
 from transformers.utils import TransformersKwargs
 
 from hf_magics.display.words import nearest, one_line
-from hf_magics.errors import FitError, InputError
+from hf_magics.errors import EngineError, FitError, InputError
 from hf_magics.inference import grouping
 from hf_magics.inference.told import takes_anything
 from hf_magics.modeling.store import LoadedModel
@@ -25,6 +25,20 @@ class Runner(Protocol):
         Raises:
             EngineError: The engine does not take these arguments.
         """
+
+
+def need_torch(loaded: LoadedModel, what: str) -> None:
+    """Refuse what only the torch model does where an engine computes in its place.
+
+    Raises:
+        EngineError: Saying what needs it.
+    """
+    if loaded.runner is not None:
+        engine = loaded.engine.words if loaded.engine else "an engine"
+        raise EngineError(
+            f"{what} needs torch, and {loaded.name} is computed by {engine}, which runs encoders: "
+            "load it without --engine"
+        )
 
 
 def run(

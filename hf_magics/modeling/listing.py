@@ -13,6 +13,7 @@ from hf_magics.display.numbers import short_count, size
 from hf_magics.display.parts import Column, Page, Table, Text
 from hf_magics.display.shown import Shown
 from hf_magics.display.words import sentence_list
+from hf_magics.errors import EngineError
 from hf_magics.modeling import placement
 from hf_magics.modeling.results import ModelFacts, ModelResult
 from hf_magics.modeling.snippets import model_snippet
@@ -29,6 +30,7 @@ _COLUMNS = (
     Column("in memory", "right"),
     Column("dtype", mono=True),
     Column("device", mono=True),
+    Column("engine"),
     Column("random weights"),
     Column("from", mono=True),
 )
@@ -51,14 +53,19 @@ class ModelsResult(Shown):
         """A row a model."""
         if not self._models:
             return Page("models", (Text("No model is loaded: %hf_load SOURCE, or %hf_new TYPE."),))
-        some_random = any(one.random for one in self._models)
-        columns = _COLUMNS if some_random else _COLUMNS[:-2] + _COLUMNS[-1:]
-        rows = tuple(self._row(one, with_random=some_random) for one in self._models)
+        listed = [self._row(one) for one in self._models]
+        left_out = {
+            "engine": not any(one.engine for one in self._models),
+            "random weights": not any(one.random for one in self._models),
+        }
+        kept = [at for at, one in enumerate(_COLUMNS) if not left_out.get(one.name)]
+        columns = tuple(_COLUMNS[at] for at in kept)
+        rows = tuple(tuple(row[at] for at in kept) for row in listed)
         total = size(sum(one.memory_bytes for one in self._models))
         caption = f"{total} of weights; outputs kept for shown results: {size(self._kept)}"
         return Page("models", (Table(columns, rows, caption),))
 
-    def _row(self, one: ModelFacts, *, with_random: bool) -> tuple[str, ...]:
+    def _row(self, one: ModelFacts) -> tuple[str, ...]:
         return (
             one.name,
             "current" if one.name == self._current else "",
@@ -67,7 +74,8 @@ class ModelsResult(Shown):
             size(one.memory_bytes),
             one.dtype,
             one.device,
-            *([sentence_list(one.random, most=3) if one.random else "none"] * with_random),
+            one.engine or "torch",
+            sentence_list(one.random, most=3) if one.random else "none",
             _shortened(one.source) + (f" @ {one.commit[:12]}" if one.commit else ""),
         )
 
@@ -87,6 +95,16 @@ def _place(loaded: LoadedModel, device: torch.device, dtype: torch.dtype | None)
     loaded.code = script(model_snippet(loaded))
 
 
+def _check_movable(loaded: LoadedModel) -> None:
+    """Refuse to move or cast what was made for one place: an engine's model."""
+    if loaded.runner is not None:
+        engine = loaded.engine.words if loaded.engine else "an engine"
+        raise EngineError(
+            f"{loaded.name} is computed by {engine}, where it is: %hf_load it again without "
+            "--engine to choose a device or a dtype"
+        )
+
+
 def _shortened(source: str) -> str:
     """Return the last parts of a long path; the model's own page has it whole."""
     if len(source) <= _LONG:
@@ -101,9 +119,11 @@ def use(spec: UseSpec, session: Session) -> ModelResult:
         SessionNameError: No such model.
         OptionError: No such device or dtype.
         FitError: The device has no room for it.
+        EngineError: An engine computes it, or its weights are quantised.
     """
     loaded = session.get(spec.name)
     if spec.device or spec.dtype:
+        _check_movable(loaded)
         device = placement.resolve_device(spec.device) if spec.device else loaded.model.device
         _place(loaded, device, placement.resolve_dtype(spec.dtype))
     session.use(loaded.name)

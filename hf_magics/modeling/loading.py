@@ -69,8 +69,8 @@ def load(
         tokenizer_given=tokenizer is not None and not spec.tokenizer,
         sentence=sentence,
     )
-    loaded.code = script(load_snippet(loaded))
     said = prepare(loaded) if prepare else ()
+    loaded.code = script(load_snippet(loaded))
     session.add(loaded)
     session.log.append(loaded.spec)
     return ModelResult.of(

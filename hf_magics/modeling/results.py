@@ -38,6 +38,8 @@ class ModelFacts:
     random: tuple[str, ...]
     training: bool
     sentence: str = ""
+    engine: str = ""
+    engine_rows: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, loaded: LoadedModel) -> ModelFacts:
@@ -60,6 +62,8 @@ class ModelFacts:
             random=random_now(loaded),
             training=bool(model.training),
             sentence=_embeds(loaded),
+            engine=loaded.engine.words if loaded.engine else "",
+            engine_rows=loaded.engine.rows if loaded.engine else (),
         )
 
 
@@ -166,7 +170,9 @@ class ModelResult(Shown):
             {
                 "class": one.head,
                 "parameters": f"{count(one.parameters)} ({short_count(one.parameters)})",
+                "engine": one.engine,
                 "in memory": size(one.memory_bytes),
+                **dict(one.engine_rows),
                 "on disk": size(one.disk_bytes) if one.disk_bytes else "",
                 "dtype": one.dtype,
                 "device": one.device,

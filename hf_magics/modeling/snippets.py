@@ -18,7 +18,15 @@ def model_snippet(loaded: LoadedModel) -> Snippet:
 
 
 def load_snippet(loaded: LoadedModel) -> Snippet:
-    """Return ``from_pretrained`` for the model and what goes with it."""
+    """Return ``from_pretrained`` for the model and what goes with it, then what its engine adds."""
+    made = _torch_snippet(loaded)
+    if loaded.engine is None:
+        return made
+    more = loaded.engine.snippet
+    return Snippet((*made.imports, *more.imports), (*made.lines, *more.lines))
+
+
+def _torch_snippet(loaded: LoadedModel) -> Snippet:
     spec = loaded.spec
     assert isinstance(spec, LoadSpec)
     if loaded.origin.kind == "notebook":

@@ -16,6 +16,7 @@ from hf_magics.display.words import nearest, sentence_list
 from hf_magics.errors import EvictedError, SessionNameError, TokenizerError
 
 if TYPE_CHECKING:
+    from hf_magics.modeling.engine_facts import EngineFacts
     from hf_magics.modeling.sentence import SentenceConfig
     from hf_magics.specs import LoadSpec, NewSpec
 
@@ -47,9 +48,10 @@ class LoadedModel:
     which it was moved and cast since. ``random`` names the modules whose weights did not come from
     a checkpoint; ``asked`` is the spec as it was asked, so that the same line can be known again;
     ``weights_mark`` changes when the weights change. ``sentence`` says how it embeds texts, where
-    sentence-transformers wrote that down; ``conversation`` is what a chat keeps; ``runner`` is
-    an engine that computes the forward pass in the place of the torch model; ``batch_tokens``
-    are the tokens of a batch that it runs fastest with, 0 as long as nobody measured.
+    sentence-transformers wrote that down; ``conversation`` is what a chat keeps; ``runner``
+    computes the forward pass in the place of the torch model, and ``engine`` says what it is;
+    ``batch_tokens`` are the tokens of a batch that it runs fastest with, 0 as long as nobody
+    measured.
     """
 
     name: str
@@ -67,6 +69,7 @@ class LoadedModel:
     sentence: SentenceConfig | None = None
     conversation: Any = None
     runner: Any = None
+    engine: EngineFacts | None = None
     batch_tokens: int = 0
     number: int = field(default_factory=lambda: next(_numbers))
     lock: threading.RLock = field(default_factory=threading.RLock)

@@ -151,8 +151,15 @@ def _no_conversion() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _warnings_into(notes: list[str]) -> Iterator[None]:
-    logger = logging.getLogger("transformers")
     transformers_logging.get_verbosity()  # makes transformers set up its handlers, once
+    with logged_into(notes, "transformers"):
+        yield
+
+
+@contextlib.contextmanager
+def logged_into(notes: list[str], name: str) -> Iterator[None]:
+    """Run the block with what a logger warns of put into ``notes``, once each, and nowhere else."""
+    logger = logging.getLogger(name)
     handlers, logger.handlers = logger.handlers, [_Collector(notes)]
     try:
         yield

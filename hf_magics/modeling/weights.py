@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -32,6 +34,35 @@ def weights_mark(model: Any) -> tuple[Any, ...]:
     torch does not count. A change of single elements through ``.data`` can go unseen.
     """
     return tuple(_tensor_mark(tensor) for tensor in (*model.parameters(), *model.buffers()))
+
+
+def weights_hash(model: Any) -> str:
+    """Return the sha256 of the weights: of each tensor's name, shape, dtype and bytes, in order.
+
+    Two models have the same where their parameters and buffers are the same bit by bit. Buffers
+    that are not saved count too.
+    """
+    found = hashlib.sha256()
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        for label, plain in plain_tensors(name, tensor):
+            found.update(f"{label} {tuple(plain.shape)} {plain.dtype}\n".encode())
+            found.update(_bytes_of(plain))
+    return found.hexdigest()
+
+
+def plain_tensors(name: str, tensor: Any) -> Iterator[tuple[str, torch.Tensor]]:
+    """Give a tensor with its name, or those that a quantised one is made of, each with its own."""
+    inner = getattr(tensor, "__tensor_flatten__", None)
+    if inner is None:
+        yield name, tensor.detach()
+        return
+    for part in inner()[0]:
+        yield from plain_tensors(f"{name}.{part}", getattr(tensor, part))
+
+
+def _bytes_of(tensor: torch.Tensor) -> Any:
+    flat = tensor.cpu().contiguous().reshape(-1)
+    return flat.view(torch.uint8).numpy()
 
 
 def changed_since(model: Any, mark: tuple[Any, ...], modules: tuple[str, ...]) -> tuple[str, ...]:

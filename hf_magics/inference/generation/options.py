@@ -15,7 +15,7 @@ from transformers.generation import GenerationMode
 from hf_magics.display.words import one_line, sentence_list
 from hf_magics.errors import HeadError, OptionError, TokenizerError
 from hf_magics.inference.generation import fields
-from hf_magics.inference.running import writing_start
+from hf_magics.inference.running import need_torch, writing_start
 from hf_magics.modeling.store import LoadedModel
 from hf_magics.modeling.watching import watched
 from hf_magics.specs import GenerateSpec
@@ -115,6 +115,7 @@ def check_head(loaded: LoadedModel) -> None:
 
     Raises:
         HeadError: Naming the head.
+        EngineError: An engine that only runs encoders computes it.
     """
     able = getattr(loaded.model, "can_generate", None)
     if able is None or not able():
@@ -124,6 +125,7 @@ def check_head(loaded: LoadedModel) -> None:
             f"{loaded.name} is a {type(loaded.model).__name__}, which can't generate text: "
             f"%hf_load … --task {task} loads the head, if the checkpoint has one"
         )
+    need_torch(loaded, "writing")
 
 
 def seeded(loaded: LoadedModel, spec: GenerateSpec, made: Plan) -> Plan:

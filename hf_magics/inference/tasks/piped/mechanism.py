@@ -24,6 +24,7 @@ from hf_magics.inference.answering.answer import Answer
 from hf_magics.inference.answering.task import Done, Request, Task, option
 from hf_magics.inference.answering.words import need_positive
 from hf_magics.inference.generation import fields
+from hf_magics.inference.running import need_torch
 from hf_magics.inference.tasks.piped import code
 from hf_magics.inference.tasks.piped.companions import find_parts, sampling_rate
 from hf_magics.inference.tasks.piped.seen import Given, Seen
@@ -68,6 +69,7 @@ class Piped(Task):
             OptionError: Naming it.
         """
         super().check(request)
+        need_torch(request.loaded, self.name)
         need_positive(request, *(name for name in _COUNTS if name in self.options))
         if "labels" in self.options and not request.options.get("labels"):
             raise OptionError(f"{self.name} needs the labels to choose from: --labels cat,dog")
