@@ -23,8 +23,8 @@ from hf_magics.inference.generation.results import GenerateResult
 from hf_magics.inference.generation.snippets import generate_snippet
 from hf_magics.inference.generation.telling import Teller, telling
 from hf_magics.inference.generation.written import Written, sequences_of
-from hf_magics.inference.told import CACHE
 from hf_magics.inference.inputs import Inputs, kind_of_thing
+from hf_magics.inference.told import CACHE
 from hf_magics.modeling import preprocessors
 from hf_magics.modeling.snippets import model_snippet
 from hf_magics.modeling.store import LoadedModel, Session
