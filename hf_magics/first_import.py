@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import logging
 import signal
 import sys
 import threading
@@ -29,6 +30,7 @@ def first_import() -> Iterator[None]:
     with (
         progress("importing torch and transformers") as meter,
         _no_interrupt(),
+        _nothing_logged(),
         warnings.catch_warnings(),
     ):
         # tqdm finds no widgets for the bars that are never shown: progress is ours
@@ -36,6 +38,17 @@ def first_import() -> Iterator[None]:
         meter.at_once()
         importlib.import_module(_DOOR)
         yield
+
+
+@contextlib.contextmanager
+def _nothing_logged() -> Iterator[None]:
+    """Leave unsaid what is logged of an import: torchao tells which parts are not for this CPU."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 @contextlib.contextmanager

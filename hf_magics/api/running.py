@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from hf_magics.errors import InputError
+from hf_magics.api.words import given_options
 from hf_magics.first_import import first_import
 from hf_magics.modeling.store import session
 from hf_magics.settings import DEFAULTS, Settings
@@ -105,48 +105,20 @@ def infer(
     with first_import():
         from hf_magics.inference import infer as inferring
         from hf_magics.inference.inputs import read_inputs
-    options = {
-        "labels": _listed(labels),
-        "template": template,
-        "multi_label": multi_label,
-        "context": _contexts(context),
-        "from_": from_,
-        "to": to,
-        "top_k": top_k,
-        "aggregate": aggregate,
-        "pooling": pooling,
-        "beams": beams,
-        "max_new_tokens": max_new_tokens,
-    }
-    given = tuple((name, value) for name, value in options.items() if _is_given(value))
+    given = given_options(
+        labels=labels,
+        template=template,
+        multi_label=multi_label,
+        context=context,
+        from_=from_,
+        to=to,
+        top_k=top_k,
+        aggregate=aggregate,
+        pooling=pooling,
+        beams=beams,
+        max_new_tokens=max_new_tokens,
+    )
     read = read_inputs(inputs)
     extra = tuple((set or {}).items())
     spec = InferSpec(model, read.texts, read.ids, task, max_length, given, extra, variable)
     return inferring.infer(spec, read, session, settings)
-
-
-def _is_given(value: Any) -> bool:
-    return value is not None and value is not False and value not in ("", ())
-
-
-def _listed(labels: str | Sequence[str]) -> tuple[str, ...]:
-    """Return labels as they are, or a text of them parted by commas."""
-    parted = labels.split(",") if isinstance(labels, str) else _texts(labels, "labels")
-    return tuple(dict.fromkeys(label.strip() for label in parted if label.strip()))
-
-
-def _contexts(context: str | Sequence[str] | None) -> tuple[str, ...]:
-    """Return one text or several, an empty one too: it was given; None is not."""
-    if context is None:
-        return ()
-    return (context,) if isinstance(context, str) else _texts(context, "context")
-
-
-def _texts(value: Any, name: str) -> tuple[str, ...]:
-    listed = list(value) if isinstance(value, Iterable) else [value]
-    strange = next((one for one in listed if not isinstance(one, str)), None)
-    if strange is not None:
-        raise InputError(
-            f"--{name} takes texts, and {str(strange)[:60]!r} is {type(strange).__name__}"
-        )
-    return tuple(listed)

@@ -20,7 +20,7 @@ def nearest(word: str, known: Iterable[str], meant: Mapping[str, str] = _NONE) -
         return f"; did you mean '{meant[word.lower()]}'?"
     folded = {name.lower(): name for name in names}
     begun = [name for name in folded if len(word) > _SHORT and name.startswith(word.lower())]
-    found = difflib.get_close_matches(word.lower(), folded, n=1, cutoff=0.6) or begun
+    found = difflib.get_close_matches(word.lower(), begun or folded, n=1, cutoff=0.6) or begun
     return f"; did you mean '{folded[found[0]]}'?" if found else ""
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hf_magics.display.words import nearest
-from hf_magics.engines import openvino
+from hf_magics.engines import openvino, quantized
+from hf_magics.engines.llamacpp import loading as llamacpp
 from hf_magics.errors import OptionError
 from hf_magics.modeling import loading
 from hf_magics.modeling.results import ModelResult
@@ -14,7 +15,11 @@ from hf_magics.specs import LoadSpec
 Loader = Callable[..., ModelResult]
 """Takes spec, session, settings and ``tokenizer=``, as `hf_magics.modeling.loading.load` does."""
 
-_LOADERS: dict[str, Loader] = {"torch": loading.load, "openvino": openvino.load}
+_LOADERS: dict[str, Loader] = {
+    "torch": loading.load,
+    "openvino": openvino.load,
+    "llamacpp": llamacpp.load,
+}
 
 
 def loader_for(spec: LoadSpec) -> Loader:
@@ -27,6 +32,8 @@ def loader_for(spec: LoadSpec) -> Loader:
         if getattr(spec, word):
             raise OptionError(f"--{word} is not there yet")
     name = spec.engine or "torch"
+    if name == "torch" and spec.quantize:
+        return quantized.load
     if name not in _LOADERS:
         raise OptionError(
             f"no engine '{name}'{nearest(name, _LOADERS)}; there are: {', '.join(_LOADERS)}"

@@ -10,11 +10,12 @@ import torch
 
 from hf_magics.inference import tokenizing
 from hf_magics.inference.batching import Batch
-from hf_magics.inference.checks import check_ids, check_room, check_texts
+from hf_magics.inference.checks import check_ids, check_room, check_rows, check_texts
 from hf_magics.inference.inputs import Inputs
 from hf_magics.inference.tokenizing import Encoded
 from hf_magics.inference.told import not_taken
 from hf_magics.modeling.store import LoadedModel
+from hf_magics.modeling.weights import embedding_rows
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,17 @@ def tokenise(loaded: LoadedModel, inputs: Inputs, max_length: int | None = None)
     columns = {name: lines for name, lines in batch.items() if name not in left_out}
     lengths = tuple(map(len, columns["input_ids"]))
     check_room(lengths, limit)
+    _check_embedded(loaded, columns["input_ids"])
     pads = {name: _pads(tokenizer).get(name, 0) for name in columns}
     return Rows(columns, lengths, pads, limit, cut)
+
+
+def _check_embedded(loaded: LoadedModel, lines: Sequence[list[int]]) -> None:
+    """Refuse token IDs that the embedding does not have: on a GPU such a one ends the session."""
+    rows = embedding_rows(loaded.model)
+    highest = max((max(line) for line in lines if line), default=0)
+    if rows is not None and highest >= rows:
+        check_rows(loaded, torch.tensor([[highest]]))
 
 
 def _tokenised(

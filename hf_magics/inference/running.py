@@ -46,8 +46,8 @@ def run(
 ) -> tuple[Any, dict[str, Any]]:
     """Return the model's output for one batch, and the arguments that had to be added to the input.
 
-    Many rows of token IDs are run in batches without much padding, with the same output: zero
-    where only padding stands, and without a key-value cache.
+    Many rows of token IDs are run in batches without much padding, with the same output where a
+    token stands, and without a key-value cache. What stands at padding means nothing.
 
     Args:
         loaded: The model.

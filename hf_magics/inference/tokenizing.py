@@ -15,6 +15,7 @@ from hf_magics.inference.checks import check_ids, check_room, check_rows, check_
 from hf_magics.inference.cutting import Cut, find_cuts
 from hf_magics.inference.inputs import Inputs
 from hf_magics.inference.told import not_taken, told_to_leave_out, told_to_pad
+from hf_magics.modeling.elsewhere import EngineModel
 from hf_magics.modeling.limits import position_limit, token_limit
 from hf_magics.modeling.store import LoadedModel
 from hf_magics.modeling.weights import embedding_rows
@@ -138,7 +139,10 @@ def need_tokenizer(loaded: LoadedModel) -> Any:
 
     Raises:
         TokenizerError: It has none.
+        EngineError: An engine has its own.
     """
+    if isinstance(loaded, EngineModel):
+        raise loaded.refusal("tokenizer of transformers")
     if loaded.tokenizer is None:
         raise TokenizerError(
             f"{loaded.name} has no tokenizer: load or make it with --tokenizer SOURCE, or give "

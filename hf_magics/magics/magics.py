@@ -8,16 +8,17 @@ from hf_magics import api
 from hf_magics.display.guide import Overview
 from hf_magics.display.shown import Shown
 from hf_magics.magics.arguments import only
-from hf_magics.magics.base import magic
+from hf_magics.magics.base import Base, magic
 from hf_magics.magics.chatting import ChatMagics
 from hf_magics.magics.generation import GenerationMagics
 from hf_magics.magics.inference import InferenceMagics
+from hf_magics.magics.mapping import MapMagics
 from hf_magics.magics.models import ModelMagics
 from hf_magics.magics.options import options
 
 
 @magics_class
-class HFMagics(ModelMagics, InferenceMagics, GenerationMagics, ChatMagics):
+class HFMagics(ModelMagics, InferenceMagics, MapMagics, GenerationMagics, ChatMagics):
     """Magics for transformer models: load, configure, tokenise, run and save them."""
 
     @line_magic
@@ -30,13 +31,12 @@ class HFMagics(ModelMagics, InferenceMagics, GenerationMagics, ChatMagics):
         return Overview(summaries(self), api.models() if len(api.session) else None)
 
 
+_OWNERS: tuple[type[Base], ...] = (
+    *(HFMagics, ModelMagics, InferenceMagics, MapMagics, GenerationMagics, ChatMagics),
+)
 # IPython registers the magics of the class itself alone: it has those of its bases as well
 HFMagics.magics = {
-    kind: {
-        name: method
-        for owner in (HFMagics, ModelMagics, InferenceMagics, GenerationMagics, ChatMagics)
-        for name, method in owner.magics[kind].items()
-    }
+    kind: {name: method for owner in _OWNERS for name, method in owner.magics[kind].items()}
     for kind in ("line", "cell")
 }
 

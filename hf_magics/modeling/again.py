@@ -40,7 +40,7 @@ def find_same(
 def _what_changed(loaded: LoadedModel) -> str:
     if any("torch." in line for line in loaded.moves):
         return f"it was cast to {str(loaded.model.dtype).removeprefix('torch.')}"
-    if weights_mark(loaded.model) != loaded.weights_mark:
+    if loaded.torch_model is not None and weights_mark(loaded.model) != loaded.weights_mark:
         return "its weights have changed since (trained here?)"
     asked = loaded.asked
     if loaded.origin.kind not in {"folder", "gguf"} or not isinstance(asked, LoadSpec):

@@ -16,7 +16,7 @@ from hf_magics.display.numbers import size
 from hf_magics.display.parts import Column, Note, Page, Table, Text, facts
 from hf_magics.display.shown import Shown
 from hf_magics.display.words import sentence_list
-from hf_magics.modeling.placement import weight_bytes
+from hf_magics.modeling.results import ModelFacts
 from hf_magics.modeling.store import LoadedModel, Session
 from hf_magics.specs import DropSpec
 
@@ -46,7 +46,7 @@ def drop(spec: DropSpec, session: Session, notebook: Notebook | None = None) -> 
     outputs = _drop_outputs(names, session)
     dropped = [_Dropped(session.remove(name)) for name in names]
     for name in session:
-        _leave_to(session[name].model, dropped)
+        _leave_to(session[name].torch_model, dropped)
     held = _also_loaded(session, dropped) or _release(dropped, notebook)
     after = _memory()
     if names:
@@ -68,8 +68,8 @@ def _drop_outputs(names: list[str], session: Session) -> int:
 
 def _also_loaded(session: Session, dropped: list[_Dropped]) -> tuple[str, ...]:
     """Return how to let go of a model that the session has under another name as well."""
-    models = [one.objects[1]() for one in dropped]
-    names = [name for name in session if any(session[name].model is model for model in models)]
+    models = [model for one in dropped if (model := one.objects[-1]()) is not None]
+    names = [name for name in session if any(session[name].torch_model is one for one in models)]
     return tuple(f"the session's {name} (%hf_drop {name})" for name in names)
 
 
@@ -141,11 +141,13 @@ class _Dropped:
     """
 
     def __init__(self, loaded: LoadedModel) -> None:
+        model, facts_ = loaded.torch_model, ModelFacts.of(loaded)
         self.name = loaded.name
-        self.head = type(loaded.model).__name__
-        self.nbytes = weight_bytes(loaded.model)
-        self.objects = (weakref.ref(loaded), weakref.ref(loaded.model))
-        self.storages = {_place(one): StorageWeakRef(one) for one in _storages(loaded.model)}
+        self.head = facts_.head
+        self.nbytes = facts_.memory_bytes
+        self.objects = tuple(weakref.ref(one) for one in (loaded, model) if one is not None)
+        self.storages = {_place(one): StorageWeakRef(one) for one in _storages(model)}
+        loaded.close()
 
     def is_alive(self) -> bool:
         """Say whether the model or one of its weights is still in memory."""
@@ -167,6 +169,8 @@ def _leave_to(model: Any, dropped: list[_Dropped]) -> None:
 
 
 def _storages(model: Any) -> list[Any]:
+    if model is None:
+        return []
     return [one.untyped_storage() for one in (*model.parameters(), *model.buffers())]
 
 

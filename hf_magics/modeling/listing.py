@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from hf_magics.display.numbers import short_count, size
+from hf_magics.display.numbers import size
 from hf_magics.display.parts import Column, Page, Table, Text
 from hf_magics.display.shown import Shown
 from hf_magics.display.words import sentence_list
@@ -70,8 +70,8 @@ class ModelsResult(Shown):
             one.name,
             "current" if one.name == self._current else "",
             one.head,
-            short_count(one.parameters),
-            size(one.memory_bytes),
+            one.parameter_words,
+            one.memory_words,
             one.dtype,
             one.device,
             one.engine or "torch",
@@ -97,11 +97,10 @@ def _place(loaded: LoadedModel, device: torch.device, dtype: torch.dtype | None)
 
 def _check_movable(loaded: LoadedModel) -> None:
     """Refuse to move or cast what was made for one place: an engine's model."""
-    if loaded.runner is not None:
-        engine = loaded.engine.words if loaded.engine else "an engine"
+    if loaded.engine is not None:
         raise EngineError(
-            f"{loaded.name} is computed by {engine}, where it is: %hf_load it again without "
-            "--engine to choose a device or a dtype"
+            f"{loaded.name} is computed by {loaded.engine.words}, and stays where it is and as it "
+            "is: %hf_load it again with another --device or --dtype"
         )
 
 
@@ -128,5 +127,5 @@ def use(spec: UseSpec, session: Session) -> ModelResult:
         _place(loaded, device, placement.resolve_dtype(spec.dtype))
     session.use(loaded.name)
     session.log.append(dataclasses.replace(spec, name=loaded.name))
-    notes = tuple(note for note in [placement.slow_dtype_note(loaded.model)] if note)
-    return ModelResult.of(loaded, notes=notes)
+    note = placement.slow_dtype_note(loaded.model) if loaded.torch_model is not None else ""
+    return ModelResult.of(loaded, notes=(note,) if note else ())

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 from transformers import PreTrainedModel
 
+from hf_magics.display.parts import Note
 from hf_magics.errors import InputError
 from hf_magics.modeling import placement, preprocessors
 from hf_magics.modeling.again import find_same
@@ -53,7 +55,7 @@ def load(
     if there is not None:
         session.use(there.name)
         return ModelResult.of(there, seconds=time.perf_counter() - started, already=True)
-    name = session.choose_name(spec.name, _last_part(spec.source), replace=spec.replace)
+    name = session.choose_name(spec.name, last_part(spec.source), replace=spec.replace)
     read = Reader(spec, tokenizer).read()
     sentence, note = read_sentence(read.checkpoint)
     loaded = LoadedModel(
@@ -77,7 +79,7 @@ def load(
         loaded,
         seconds=time.perf_counter() - started,
         report=read.report,
-        notes=(*read.notes, *filter(None, [note]), *said),
+        notes=(*read.notes, *filter(None, [note]), *said, *_engine_notes(read)),
     )
 
 
@@ -102,7 +104,7 @@ def add(
     where, tokenizer = session.tokenizer_named(tokenizer)
     tokenizer, processor = preprocessors.parted(tokenizer)
     note = ""
-    entries = [one for one in map(session.get, session) if one.model is model]
+    entries = [one for one in map(session.get, session) if one.torch_model is model]
     for held in entries:
         same_tokenizer = tokenizer is held.tokenizer or bool(where and held.spec.tokenizer == where)
         same = same_tokenizer and processor in (None, held.processor)
@@ -142,6 +144,21 @@ def _with_defaults(spec: LoadSpec, settings: Settings) -> LoadSpec:
     )
 
 
+def _engine_notes(read: Read) -> tuple[Note, ...]:
+    """Say of a GGUF file what else runs it, and how that is had."""
+    if not read.checkpoint.gguf:
+        return ()
+    missing = find_spec("llama_cpp") is None
+    way = "; pip install 'hf-magics[llamacpp]' brings it" if missing else ""
+    return (
+        Note(
+            "--engine llamacpp runs this file in llama.cpp, which starts in a fraction of the time "
+            f"and writes faster on a CPU{way}",
+            "info",
+        ),
+    )
+
+
 def _resolved(spec: LoadSpec, name: str, read: Read) -> LoadSpec:
     return dataclasses.replace(
         spec,
@@ -156,6 +173,7 @@ def _resolved(spec: LoadSpec, name: str, read: Read) -> LoadSpec:
     )
 
 
-def _last_part(source: str) -> str:
+def last_part(source: str) -> str:
+    """Return what a source is called in the session, where the line does not say."""
     last = source.rstrip("/\\").replace("\\", "/").rpartition("/")[2]
     return last.removesuffix(".gguf")

@@ -11,6 +11,7 @@ import torch
 from hf_magics.display.numbers import size
 from hf_magics.display.words import nearest, one_line
 from hf_magics.errors import FitError, OptionError
+from hf_magics.modeling.weights import all_tensors
 
 _DTYPES = {
     "fp32": "float32",
@@ -132,8 +133,7 @@ def slow_dtype_note(model: Any) -> str:
 
 def weight_bytes(model: Any) -> int:
     """Return the bytes of all parameters and buffers, tied ones once."""
-    tensors = [*model.parameters(), *model.buffers()]
-    return sum({id(tensor): tensor.nbytes for tensor in tensors}.values())
+    return sum({id(tensor): tensor.nbytes for _, tensor in all_tensors(model)}.values())
 
 
 def check_fit(needed: int, device: torch.device, what: str) -> None:

@@ -21,6 +21,7 @@ from hf_magics.modeling import (
     own_code,
     placement,
     preprocessors,
+    quantizing,
 )
 from hf_magics.modeling.checkpoints import Checkpoint
 from hf_magics.modeling.refusals import config_error, weights_error
@@ -51,6 +52,7 @@ class Reader:
         self.spec = spec
         self.given_tokenizer = tokenizer
         self.notes: list[str] = []
+        self._more: dict[str, Any] = {}  # arguments that quantisation adds
 
     def read(self) -> Read:
         """Return the objects of the checkpoint.
@@ -73,6 +75,7 @@ class Reader:
                 architectures.build_on_meta(chosen, config, dtype or torch.float32)
         tokenizer = self._tokenizer(found, config)
         processor = self._processor(found, config)
+        self._quantize(config, chosen, device)
         model, report = self._model(found, config, chosen, dtype)
         if found.kind == "hub" and not found.offline:
             hub_cache.remember(found.location, self.spec.revision, found.commit)
@@ -156,13 +159,31 @@ class Reader:
         self.notes.append(note)
         return tokenizer
 
+    def _quantize(self, config: Any, chosen: Any, device: torch.device) -> None:
+        quantize = self.spec.quantize
+        if not quantize or self.spec.engine not in {"", "torch"}:
+            return  # an engine makes its own weights of the whole ones
+        _refuse_quantized(config, self.spec)
+
+        def build() -> Any:
+            if _is_auto(chosen):
+                return torch.nn.Module()  # its class is not known before it is loaded
+            return architectures.build_on_meta(chosen, config, torch.float32)
+
+        with self._watched(f"importing what makes {quantize}"):
+            made = quantizing.quantization_config(quantize, device, build)
+        self._more = {
+            "quantization_config": made,
+            **quantizing.device_arguments(made, device),
+        }
+
     def _model(self, found: Checkpoint, config: Any, chosen: Any, dtype: Any) -> tuple[Any, Report]:
         spec = self.spec
         extra = dict(spec.extra)
         weights = found.weights(extra)
         if weights:  # transformers would take a hub that fails for a file that is missing
             hub.fetch(found.location, found.commit, weights)
-        arguments = {**found.weight_arguments(extra), **extra}
+        arguments = {**found.weight_arguments(extra), **extra, **self._more}
         if spec.attn:
             arguments["attn_implementation"] = spec.attn
         if _is_auto(chosen):
@@ -208,6 +229,15 @@ def _refuse_reserved(extra: Fields) -> None:
             raise OptionError(f"--set {name}: that is {_RESERVED[name]} here")
         if name in _ALWAYS:
             raise OptionError(f"--set {name}: that is set by the load itself")
+
+
+def _refuse_quantized(config: Any, spec: LoadSpec) -> None:
+    """Refuse to quantise what is quantised already, or what the line quantises in another way."""
+    for name in ("quantization_config", "device_map"):
+        if name in dict(spec.extra):
+            raise OptionError(f"--quantize and --set {name}: give one of them")
+    if spec.gguf or getattr(config, "quantization_config", None) is not None:
+        raise OptionError(f"the weights of '{spec.source}' are quantised already: no --quantize")
 
 
 def _is_auto(chosen: Any) -> bool:

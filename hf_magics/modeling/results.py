@@ -11,6 +11,7 @@ from hf_magics.display.parts import Note, Page, Part, facts
 from hf_magics.display.shown import Shown
 from hf_magics.modeling import store
 from hf_magics.modeling.architectures import is_head_for
+from hf_magics.modeling.elsewhere import EngineModel
 from hf_magics.modeling.limits import limit_words
 from hf_magics.modeling.placement import dtype_name, weight_bytes
 from hf_magics.modeling.report import Report, random_now, random_verdict
@@ -39,11 +40,14 @@ class ModelFacts:
     training: bool
     sentence: str = ""
     engine: str = ""
-    engine_rows: tuple[tuple[str, str], ...] = ()
+    more: tuple[tuple[str, str], ...] = ()
+    holds: str = ".model, .tokenizer, .config"
 
     @classmethod
     def of(cls, loaded: LoadedModel) -> ModelFacts:
         """Read them off the model as it is now."""
+        if isinstance(loaded, EngineModel):
+            return cls._of_engine(loaded)
         model, origin = loaded.model, loaded.origin
         return cls(
             name=loaded.name,
@@ -63,8 +67,41 @@ class ModelFacts:
             training=bool(model.training),
             sentence=_embeds(loaded),
             engine=loaded.engine.words if loaded.engine else "",
-            engine_rows=loaded.engine.rows if loaded.engine else (),
+            more=loaded.engine.rows if loaded.engine else (),
         )
+
+    @classmethod
+    def _of_engine(cls, loaded: EngineModel) -> ModelFacts:
+        about, origin = loaded.about, loaded.origin
+        return cls(
+            name=loaded.name,
+            head=about.head,
+            parameters=about.parameters,
+            memory_bytes=about.memory_bytes,
+            disk_bytes=origin.disk_bytes,
+            dtype=about.dtype,
+            device=about.device,
+            attention="",
+            tokenizer=about.tokenizer,
+            processor="",
+            kind=origin.kind,
+            source=origin.where,
+            commit=origin.commit,
+            random=(),
+            training=False,
+            more=about.more,
+            holds=".writer",
+        )
+
+    @property
+    def parameter_words(self) -> str:
+        """The number of parameters, ``""`` where it is not known."""
+        return short_count(self.parameters) if self.parameters else ""
+
+    @property
+    def memory_words(self) -> str:
+        """The bytes in memory, ``""`` where they are not in this process."""
+        return size(self.memory_bytes) if self.memory_bytes else ""
 
 
 _ORIGINS = {
@@ -73,6 +110,7 @@ _ORIGINS = {
     "gguf": "GGUF file ",
     "config": "config of the type ",
     "notebook": "the notebook's variable ",
+    "endpoint": "server ",
 }
 
 
@@ -103,7 +141,7 @@ class ModelResult(Shown):
         *,
         seconds: float = math.nan,
         report: Report | None = None,
-        notes: tuple[str, ...] = (),
+        notes: tuple[str | Note, ...] = (),
         already: bool = False,
     ) -> ModelResult:
         """Describe a model of the session.
@@ -112,7 +150,7 @@ class ModelResult(Shown):
             loaded: The model.
             seconds: How long it took to get.
             report: The checkpoint's loading report.
-            notes: Sentences to put on top, each a warning.
+            notes: Sentences to put on top, each a warning unless it is a note that says otherwise.
             already: Whether it was there before the line was run.
         """
         said = [report.verdict()] if report else []
@@ -122,9 +160,9 @@ class ModelResult(Shown):
             said.insert(
                 0, Note("this is the model that is already loaded: nothing has changed", "info")
             )
-        if loaded.model.training:
+        if loaded.torch_model is not None and loaded.model.training:
             said.append(Note(_TRAINING))
-        said += [Note(note) for note in notes]
+        said += [Note(note) if isinstance(note, str) else note for note in notes]
         return cls(
             loaded.number,
             ModelFacts.of(loaded),
@@ -169,20 +207,22 @@ class ModelResult(Shown):
         table = facts(
             {
                 "class": one.head,
-                "parameters": f"{count(one.parameters)} ({short_count(one.parameters)})",
+                "parameters": f"{count(one.parameters)} ({one.parameter_words})"
+                if one.parameters
+                else "",
                 "engine": one.engine,
-                "in memory": size(one.memory_bytes),
-                **dict(one.engine_rows),
+                "in memory": one.memory_words,
                 "on disk": size(one.disk_bytes) if one.disk_bytes else "",
                 "dtype": one.dtype,
                 "device": one.device,
                 "attention": one.attention,
                 "tokenizer": one.tokenizer or "none",
+                **dict(one.more),
                 "sentence": one.sentence,
                 "processor": one.processor,
                 "from": _ORIGINS[one.kind] + one.source,
                 "revision": one.commit,
-                "in Python": f'hf_magics.session["{one.name}"]: .model, .tokenizer, .config',
+                "in Python": f'hf_magics.session["{one.name}"]: {one.holds}',
                 "took": "" if math.isnan(self._time_s) else seconds(self._time_s),
             }
         )

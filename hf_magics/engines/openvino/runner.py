@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from hf_magics.engines.openvino.layout import Layout
+from hf_magics.engines.layout import Layout
 from hf_magics.errors import EngineError
 from hf_magics.modeling.limits import position_limit
 
@@ -79,7 +79,7 @@ class OpenVINORunner:
     def _check_switch(self, name: str, value: Any) -> None:
         fixed = False if name == "use_cache" else getattr(self._model.config, name, False)
         if value != bool(fixed):
-            told = f"%hf_load … --set {name}={str(value).lower()} converts it so"
+            told = f"%hf_load … {name}={str(value).lower()} converts it so"
             how = "load it without --engine" if name == "use_cache" else told
             raise EngineError(
                 f"{self._name} was converted with {name}={str(bool(fixed)).lower()}, and OpenVINO "

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hf_magics.engines.layout import Layout
 from hf_magics.engines.openvino.graph import COMPILED_FOR
-from hf_magics.engines.openvino.layout import Layout
 from hf_magics.snippets import Name, Snippet, call
 
 _FLAT = """\

@@ -8,21 +8,14 @@ from collections.abc import Callable
 from hf_magics.display.numbers import plural
 from hf_magics.errors import InputError, OptionError
 from hf_magics.inference.chat.conversation import Talk, Turn, changed, conversation_of
-from hf_magics.inference.chat.pages import Extent, Read
-from hf_magics.inference.chat.replying import Replied, reply
+from hf_magics.inference.chat.pages import Read
+from hf_magics.inference.chat.replying import Replied
 from hf_magics.inference.chat.results import ChatResult, Said, TurnResult
-from hf_magics.inference.chat.snippets import messages_snippet, reply_snippet
-from hf_magics.inference.chat.template import (
-    check_template,
-    count_tokens,
-    prompt_ids,
-    prompt_text,
-    special_notes,
-)
-from hf_magics.inference.generation.options import check_head, without_lengths
+from hf_magics.inference.chat.snippets import messages_snippet
+from hf_magics.inference.chat.talking import Talker, talker_of
+from hf_magics.inference.generation.options import without_lengths
 from hf_magics.inference.generation.results import GenerateResult
 from hf_magics.inference.generation.written import INTERRUPTED, Written
-from hf_magics.modeling.limits import position_limit
 from hf_magics.modeling.snippets import model_snippet
 from hf_magics.modeling.store import LoadedModel, Session
 from hf_magics.settings import Settings
@@ -55,6 +48,7 @@ def chat(
         OptionError: An option does not exist, or contradicts another.
         InputError: The conversation has no room for the turn, or no turn to take back.
         FitError: The device has no room for it.
+        EngineError: The engine that writes in the place of torch gave up.
     """
     loaded = _able(spec, session)
     spec = dataclasses.replace(spec, name=loaded.name)
@@ -62,8 +56,9 @@ def chat(
     before = conversation.talk
     talk, notes = changed(before, spec, loaded.name)
     result: ChatResult
+    talker = talker_of(loaded)
     if spec.text.strip():
-        replied = reply(loaded, conversation.memory, spec, talk, settings.max_new_tokens, on_text)
+        replied = talker.reply(spec, talk, settings.max_new_tokens, on_text)
         spec = dataclasses.replace(
             spec,
             max_new_tokens=replied.made.limit,
@@ -71,11 +66,11 @@ def chat(
             extra=without_lengths(spec.extra),
         )
         after = _after(talk, spec, replied) or before
-        result = _turn(loaded, spec, (talk, after), replied, settings)
+        result = _turn(talker, spec, (talk, after), replied, settings)
     else:
         _check_unused(spec)
         after = talk
-        result = _look(loaded, spec, talk)
+        result = _look(talker, spec, talk)
     if after is not before:
         result.notes = (*notes, *result.notes)
         conversation.talk = after
@@ -88,8 +83,7 @@ def _able(spec: ChatSpec, session: Session) -> LoadedModel:
     if not isinstance(spec.text, str):
         raise InputError(f"a turn is one text, not {type(spec.text).__name__}")
     loaded = session.get(spec.name)
-    check_head(loaded)
-    check_template(loaded)
+    talker_of(loaded).check()
     return loaded
 
 
@@ -102,43 +96,34 @@ def _after(talk: Talk, spec: ChatSpec, replied: Replied) -> Talk | None:
 
 
 def _turn(
-    loaded: LoadedModel,
+    talker: Talker,
     spec: ChatSpec,
     talks: tuple[Talk, Talk],
     replied: Replied,
     settings: Settings,
 ) -> TurnResult:
     """Return the result of a turn; ``talks`` are the conversations before it and after."""
+    loaded = talker.loaded
     messages = talks[0].asking(spec.text)
-    code = script(
-        model_snippet(loaded),
-        messages_snippet(messages),
-        reply_snippet(loaded, replied.made, replied.prompts.pad_id),
-    )
-    prompt = prompt_text(loaded, messages, asking=True) if spec.show_prompt else ""
+    code = script(model_snippet(loaded), messages_snippet(messages), talker.code(replied))
+    prompt = talker.prompt(messages, asking=True)[0] if spec.show_prompt else ""
     written = replied.written
     if written.interrupted:  # said once, in the words of a conversation
         kept = tuple(note for note in written.notes if not note.startswith(INTERRUPTED))
         written = dataclasses.replace(written, notes=kept)
     generated = GenerateResult.of(loaded, replied.prompts, written, settings, code)
-    read = Read(len(talks[0].turns) + 1, replied.prompts.width, replied.reused)
+    read = Read(len(talks[0].turns) + 1, written.prompt_tokens, replied.reused)
     said = Said.of(loaded, talks[1], prompt)
-    notes = (*special_notes(loaded, spec.text), *_interrupt_notes(replied.written))
+    notes = (*talker.notes(spec.text), *_interrupt_notes(replied.written))
     return TurnResult(said, generated, read, notes=notes)
 
 
-def _look(loaded: LoadedModel, spec: ChatSpec, talk: Talk) -> ChatResult:
-    messages = talk.messages
-    prompt = prompt_text(loaded, messages, asking=False) if messages else ""
-    contents = [one["content"] for one in messages]
-    extent = Extent(
-        tuple(count_tokens(loaded, contents)),
-        len(prompt_ids(loaded, messages, asking=False)) if messages else 0,
-        position_limit(loaded.model),
-    )
+def _look(talker: Talker, spec: ChatSpec, talk: Talk) -> ChatResult:
+    loaded, messages = talker.loaded, talk.messages
+    shown = spec.show_prompt and bool(messages)
     return ChatResult(
-        Said.of(loaded, talk, prompt if spec.show_prompt else ""),
-        extent,
+        Said.of(loaded, talk, talker.prompt(messages, asking=False)[0] if shown else ""),
+        talker.extent(messages),
         notes=(),
         code=script(model_snippet(loaded), messages_snippet(messages)),
     )

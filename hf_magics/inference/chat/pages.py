@@ -18,11 +18,12 @@ class Extent:
     """How long a conversation is.
 
     ``messages`` counts the tokens of each message by itself, ``prompt`` those that the template
-    makes of all; ``positions`` is how many the model has, None where it has no such limit.
+    makes of all; ``positions`` is how many the model has, None where it has no such limit. What a
+    server does not tell is None.
     """
 
-    messages: tuple[int, ...] = ()
-    prompt: int = 0
+    messages: tuple[int | None, ...] = ()
+    prompt: int | None = 0
     positions: int | None = None
 
 
@@ -30,12 +31,13 @@ class Extent:
 class Read:
     """What turn ``turn``, which counts from 1, read: the tokens of its prompt.
 
-    The keys and values of the first ``reused`` of them were in the cache.
+    The keys and values of the first ``reused`` of them were in the cache. What a server does not
+    tell is None.
     """
 
     turn: int
-    tokens: int
-    reused: int
+    tokens: int | None
+    reused: int | None
 
 
 def reply_parts(written: tuple[Part, ...], prompt: str, read: Read) -> tuple[Part, ...]:
@@ -49,7 +51,7 @@ def reply_parts(written: tuple[Part, ...], prompt: str, read: Read) -> tuple[Par
     *first, last = written
     assert isinstance(last, Text)
     shown = (Text(_PROMPT), Code(prompt)) if prompt else ()
-    return (*first, *shown, Text(f"{last.text} {_read_words(read)}"))
+    return (*first, *shown, Text(f"{last.text} {_read_words(read)}".rstrip()))
 
 
 def conversation_parts(talk: Talk, extent: Extent, prompt: str) -> tuple[Part, ...]:
@@ -72,21 +74,31 @@ def message_turns(talk: Talk) -> list[int]:
     return [0, *turns] if talk.system else turns
 
 
-def _row(role: str, text: str, turn: int, tokens: int) -> tuple[Cell, ...]:
+def _row(role: str, text: str, turn: int, tokens: int | None) -> tuple[Cell, ...]:
     cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-    return (str(turn) if turn else "", role, Code(cut or "(nothing)"), str(tokens))
+    return (
+        str(turn) if turn else "",
+        role,
+        Code(cut or "(nothing)"),
+        "?" if tokens is None else str(tokens),
+    )
 
 
 def _extent_words(talk: Talk, extent: Extent) -> str:
-    tokens = plural(extent.prompt, "token")
-    said = f"{plural(len(talk.turns), 'turn')}, {tokens} as the chat template writes them"
+    said = plural(len(talk.turns), "turn")
+    if extent.prompt is not None:
+        said += f", {plural(extent.prompt, 'token')} as the chat template writes them"
     if extent.positions is None:
         return said
     return f"{said}; the model has {extent.positions:,} positions"
 
 
 def _read_words(read: Read) -> str:
+    if read.tokens is None:
+        return ""
     prompt = f"Prompt {plural(read.tokens, 'token')}"
+    if read.reused is None:
+        return f"{prompt}."
     if not read.reused:
         return f"{prompt}, none of them from the cache."
     return f"{prompt}, {read.reused:,} of them from the cache, {read.tokens - read.reused:,} read."

@@ -14,18 +14,22 @@ from hf_magics.inference.generation.encoding import Prompts, fitted, from_ids
 from hf_magics.inference.generation.generate import write
 from hf_magics.inference.generation.options import Plan, plan, seeded
 from hf_magics.inference.generation.written import Written
+from hf_magics.modeling.limits import position_limit
 from hf_magics.modeling.store import LoadedModel
 from hf_magics.specs import ChatSpec, GenerateSpec
 
 
 @dataclass(frozen=True)
 class Replied:
-    """A reply, how it was made, and how many tokens of its prompt were in the cache."""
+    """A reply, how it was made, and how many tokens of its prompt were in the cache.
+
+    ``reused`` is None where a server does not tell.
+    """
 
     prompts: Prompts
     made: Plan
     written: Written
-    reused: int
+    reused: int | None
 
 
 def reply(
@@ -51,10 +55,14 @@ def reply(
         InputError: The conversation has no room for the turn.
         FitError: The device has no room for it.
     """
-    asked = _as_generation(loaded, spec)
-    made = _planned(loaded, asked, longest)
+    asked = as_generation(spec, loaded.name)
+    made = alone(plan(loaded, asked, longest))
     ids = prompt_ids(loaded, talk.asking(spec.text))
-    check_room(loaded, talk, spec.text, len(ids))
+
+    def count(before: Talk) -> int:
+        return len(ids if before is talk else prompt_ids(loaded, before.asking(spec.text)))
+
+    check_room(loaded.name, position_limit(loaded.model), count, talk)
     prompts = dataclasses.replace(from_ids(loaded, [ids]), texts=(spec.text,))
     made = seeded(loaded, asked, fitted(loaded, prompts, made))
     if not _keeps_cache(loaded, made):
@@ -71,8 +79,12 @@ def reply(
     return Replied(prompts, made, written, reused)
 
 
-def _planned(loaded: LoadedModel, asked: GenerateSpec, longest: int) -> Plan:
-    made = plan(loaded, asked, longest)
+def alone(made: Plan) -> Plan:
+    """Return the plan, if it writes one text.
+
+    Raises:
+        OptionError: It writes several.
+    """
     if made.sequences > 1:
         raise OptionError(
             "a turn has one reply, so num_return_sequences has no use here: "
@@ -81,9 +93,10 @@ def _planned(loaded: LoadedModel, asked: GenerateSpec, longest: int) -> Plan:
     return made
 
 
-def _as_generation(loaded: LoadedModel, spec: ChatSpec) -> GenerateSpec:
+def as_generation(spec: ChatSpec, name: str) -> GenerateSpec:
+    """Return what a turn asks of the writing alone."""
     return GenerateSpec(
-        loaded.name,
+        name,
         max_new_tokens=spec.max_new_tokens,
         temperature=spec.temperature,
         top_p=spec.top_p,

@@ -32,7 +32,7 @@ class Said:
     @classmethod
     def of(cls, loaded: LoadedModel, talk: Talk, prompt: str) -> Said:
         """Return what is said of a conversation with a model."""
-        return cls(loaded.name, loaded.number, type(loaded.model).__name__, talk, prompt)
+        return cls(loaded.name, loaded.number, loaded.head, talk, prompt)
 
 
 class ChatResult(OfModel):

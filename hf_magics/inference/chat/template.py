@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from jinja2 import TemplateError
@@ -10,7 +11,6 @@ from hf_magics.display.words import one_line, sentence_list
 from hf_magics.errors import InputError, TokenizerError
 from hf_magics.inference import tokenizing
 from hf_magics.inference.chat.conversation import Message, Talk
-from hf_magics.modeling.limits import position_limit
 from hf_magics.modeling.store import LoadedModel
 
 
@@ -68,43 +68,40 @@ def special_notes(loaded: LoadedModel, text: str) -> tuple[str, ...]:
     return (f"the turn has {words}, which the tokenizer reads as a special token, not as text",)
 
 
-def check_room(loaded: LoadedModel, talk: Talk, text: str, length: int) -> None:
+def check_room(
+    name: str,
+    positions: int | None,
+    count: Callable[[Talk], int],
+    talk: Talk,
+) -> None:
     """Refuse a turn with which the conversation is longer than the model's positions.
 
     Args:
-        loaded: The model.
+        name: The model's.
+        positions: How many it has, None where it has no such limit.
+        count: Gives the tokens of the whole prompt, where the turn comes after a conversation.
         talk: The conversation before the turn.
-        text: The turn.
-        length: The tokens of the whole prompt.
 
     Raises:
         InputError: Saying after how many of the turns it fits.
     """
-    positions = position_limit(loaded.model)
-    if positions is None or length < positions:
+    if positions is None or (length := count(talk)) < positions:
         return
     said = (
-        f"has {length:,} tokens, and {loaded.name} has {positions:,} positions, of which one has "
+        f"has {length:,} tokens, and {name} has {positions:,} positions, of which one has "
         "to be left to write in"
     )
-    fit = _turns_that_fit(loaded, talk, text, positions)
+    turns = len(talk.turns)
+    # after how many turns there is room for this one, None where there is for none
+    fit = next((one for one in reversed(range(turns)) if count(talk.first(one)) < positions), None)
     if fit is None:
         raise InputError(f"this turn {said}: shorten it")
-    turns = len(talk.turns)
     back = f"--undo {turns - fit} times" if turns - fit > 1 else "--undo once"
     way = f"it fits after {fit} of the {turns} turns ({back}), or --new begins anew"
     raise InputError(
         f"with this turn the conversation {said}: "
         + (way if fit else f"it fits after none of the {turns} turns, so --new begins anew")
     )
-
-
-def _turns_that_fit(loaded: LoadedModel, talk: Talk, text: str, positions: int) -> int | None:
-    """Return after how many turns there is room for this one, None where there is for none."""
-    for turns in reversed(range(len(talk.turns))):
-        if len(prompt_ids(loaded, talk.first(turns).asking(text))) < positions:
-            return turns
-    return None
 
 
 def _applied(loaded: LoadedModel, messages: list[Message], **words: Any) -> Any:

@@ -116,22 +116,35 @@ def fitted(loaded: LoadedModel, prompts: Prompts, plan: Plan) -> Plan:
             f"the prompt has {taken:,} tokens, and max_length is {plan.max_length:,} with it: "
             "--max-new-tokens N counts what is written alone"
         )
+    plan = dataclasses.replace(plan, limit=limit)
     if positions is None:
-        return dataclasses.replace(plan, limit=limit)
-    _check_lengths(loaded.name, prompts.lengths, positions, decoder=decoder)
-    room = positions - taken
+        return plan
+    check_lengths(loaded.name, prompts.lengths, positions, decoder=decoder)
+    return within(plan, loaded.name, positions, taken)
+
+
+def within(plan: Plan, name: str, positions: int, taken: int) -> Plan:
+    """Return the plan with a limit for which there is room behind ``taken`` positions."""
+    limit, room = plan.limit, positions - taken
     if limit <= room:
-        return dataclasses.replace(plan, limit=limit)
+        return plan
     if not plan.asked:
         return dataclasses.replace(plan, limit=room)
     note = (
         f"at most {room:,} tokens are written, not {limit:,}: with the prompt's "
-        f"{taken:,} the {positions:,} positions of {loaded.name} are full"
+        f"{taken:,} the {positions:,} positions of {name} are full"
     )
     return dataclasses.replace(plan, limit=room, notes=(*plan.notes, note))
 
 
-def _check_lengths(name: str, lengths: tuple[int, ...], positions: int, *, decoder: bool) -> None:
+def check_lengths(
+    name: str, lengths: tuple[int, ...], positions: int, *, decoder: bool = True
+) -> None:
+    """Refuse a prompt that is longer than the positions.
+
+    Raises:
+        InputError: Naming the line.
+    """
     most = positions - 1 if decoder else positions
     for line, length in enumerate(lengths, 1):
         if length > most:

@@ -151,4 +151,6 @@ _RANGES = {
     **dict.fromkeys(("repetition_penalty", "encoder_repetition_penalty"), _PENALTY),
     **dict.fromkeys(("length_penalty", "guidance_scale"), _Range(-math.inf)),
     "max_time": _Range(0, above=True),
+    # of engines and servers
+    **dict.fromkeys(("frequency_penalty", "presence_penalty"), _Range(-math.inf)),
 }

@@ -15,6 +15,7 @@ from transformers.generation import StopStringCriteria
 
 from hf_magics.display.words import one_line
 from hf_magics.errors import FitError, InputError, MissingExtraError, OptionError
+from hf_magics.inference.generation.elsewhere import generate_with
 from hf_magics.inference.generation.encoding import Prompts, encode_prompts, fitted
 from hf_magics.inference.generation.notes import notes_on, notes_on_end
 from hf_magics.inference.generation.options import Plan, plan, seeded, without_lengths
@@ -57,8 +58,11 @@ def generate(
         OptionError: An option does not exist, or contradicts another.
         InputError: A prompt is empty or too long.
         FitError: The device has no room for it.
+        EngineError: The engine that writes in the place of torch gave up.
     """
     loaded = session.get(spec.name)
+    if loaded.writer is not None:
+        return generate_with(loaded, spec, inputs, session, settings, on_text)
     made = plan(loaded, spec, settings.max_new_tokens)
     if inputs.things:
         raise InputError(f"prompts are texts or token IDs, not {kind_of_thing(inputs.things[0])}")

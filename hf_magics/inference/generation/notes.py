@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hf_magics.display.numbers import plural
 from hf_magics.inference.generation.encoding import Prompts, padding_side
 from hf_magics.inference.generation.options import Plan, stop_strings
@@ -51,24 +53,34 @@ def notes_on(loaded: LoadedModel, prompts: Prompts, made: Plan, *, streamed: boo
 
 def notes_on_end(loaded: LoadedModel, made: Plan, sequences: tuple[Sequence_, ...]) -> list[str]:
     """Say that it was interrupted, and which stop strings never came."""
-    said = []
-    cut = [one for one in sequences if one.stop == INTERRUPTED]
-    if cut and not made.recorded:
-        said.append("interrupted: nothing is kept, transformers gives such a text at its end only")
-    elif cut:
-        longest = max(len(one.ids) for one in cut)
-        said.append(f"interrupted after {plural(longest, 'token')}: what was written is kept")
-    never = [] if cut else _never_came(loaded, made, sequences)
-    if never:
-        said.append(f"--stop {', '.join(map(repr, never))} never came")
-    return said
-
-
-def _never_came(loaded: LoadedModel, made: Plan, sequences: tuple[Sequence_, ...]) -> list[str]:
-    """Return the strings of the line that no text has, not even as a special token."""
+    if any(one.stop == INTERRUPTED for one in sequences):
+        if not made.recorded:
+            return ["interrupted: nothing is kept, transformers gives such a text at its end only"]
+        return interrupt_notes(sequences)
     asked = stop_strings(made.words.get("stop_strings"))
     if not asked or any(one.stop == STOP_STRING for one in sequences):
         return []  # one of them came, written otherwise
-    texts = [one.text for one in sequences]
-    texts += [with_specials(loaded, one.ids) for one in sequences]
-    return [one for one in asked if not any(one in text for text in texts)]
+    return never_notes(asked, sequences, [with_specials(loaded, one.ids) for one in sequences])
+
+
+def interrupt_notes(sequences: tuple[Sequence_, ...]) -> list[str]:
+    """Say after how many tokens it was interrupted, where it was."""
+    cut = [len(one.ids) for one in sequences if one.stop == INTERRUPTED]
+    if not cut:
+        return []
+    return [f"interrupted after {plural(max(cut), 'token')}: what was written is kept"]
+
+
+def never_notes(
+    asked: Sequence[str], sequences: tuple[Sequence_, ...], spelled: Sequence[str] = ()
+) -> list[str]:
+    """Say which stop strings no text has.
+
+    Args:
+        asked: The strings.
+        sequences: What was written, by its end.
+        spelled: The same texts with their special tokens, where those are known.
+    """
+    texts = [*(one.text for one in sequences), *(one.stop for one in sequences), *spelled]
+    never = [one for one in asked if not any(one in text for text in texts)]
+    return [f"--stop {', '.join(map(repr, never))} never came"] if never else []

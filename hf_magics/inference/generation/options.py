@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from hf_magics.modeling.store import LoadedModel
 from hf_magics.modeling.watching import watched
 from hf_magics.specs import GenerateSpec
 
-_FIELDS = {
+FIELDS = {
     "max_new_tokens": "max_new_tokens",
     "temperature": "temperature",
     "top_p": "top_p",
@@ -29,15 +29,17 @@ _FIELDS = {
     "sequences": "num_return_sequences",
     "stop": "stop_strings",
 }
-_OPTIONS = {field: f"--{name.replace('_', '-')}" for name, field in _FIELDS.items()}
+"""The fields of ``GenerationConfig`` that options stand for, by the option's name."""
+_OPTIONS = {field: f"--{name.replace('_', '-')}" for name, field in FIELDS.items()}
 _UNKNOWN = (
     "a generation has no option '{name}'{close}; "
     "--set takes the fields of transformers' GenerationConfig"
 )
-_SAMPLING = (
+SAMPLING = (
     *("temperature", "top_p", "top_k", "min_p", "top_h"),
     *("typical_p", "epsilon_cutoff", "eta_cutoff"),
 )
+USELESS_SEED = "the seed changed nothing: the likeliest tokens were taken, none was drawn"
 _LENGTHS = ("max_new_tokens", "max_length")
 _BEAMS = (GenerationMode.BEAM_SEARCH, GenerationMode.BEAM_SAMPLE)
 _PLAIN = (GenerationMode.GREEDY_SEARCH, GenerationMode.SAMPLE)
@@ -82,13 +84,13 @@ def plan(loaded: LoadedModel, spec: GenerateSpec, longest: int) -> Plan:
         TokenizerError: A text is to end it, and the model has no tokenizer.
     """
     check_head(loaded)
-    words = _words(spec)
+    words = line_words(spec, _check_name)
     own = loaded.model.generation_config
     words |= writing_start(loaded.model, words)
-    words["do_sample"] = _sampled(words, own)
+    words["do_sample"] = is_sampled(words, by_default=own.do_sample is True)
     limit = words.pop("max_new_tokens", None)
     max_length = words.pop("max_length", None)
-    _check_seed(spec.seed)
+    check_seed(spec.seed)
     _check_together(words, own)
     merged = _merged(own, words)
     stop = stop_strings(merged.stop_strings)
@@ -135,12 +137,14 @@ def seeded(loaded: LoadedModel, spec: GenerateSpec, made: Plan) -> Plan:
     makes a text repeatable, and two texts in a row are different ones.
     """
     if not made.sampled:
-        useless = "the seed changed nothing: the likeliest tokens were taken, none was drawn"
-        return dataclasses.replace(made, notes=(useless,)) if spec.seed is not None else made
+        return dataclasses.replace(made, notes=(USELESS_SEED,)) if spec.seed is not None else made
     seed = spec.seed if spec.seed is not None else int(torch.randint(2**31, ()).item())
-    said = _sampled_words(seed, _merged(loaded.model.generation_config, made.words))
+    merged = _merged(loaded.model.generation_config, made.words)
+    top_k = 50 if merged.top_k is None else merged.top_k  # transformers' own, unless told
+    said = drawn_words(merged.temperature, top_k, merged.top_p)
+    said += f"; --seed {seed} draws the same again"
     # what the line asked for is no news; that the checkpoint draws by itself must not be missed
-    if not {*_SAMPLING, "do_sample"}.isdisjoint(_given(spec)):
+    if not {*SAMPLING, "do_sample"}.isdisjoint(_given(spec)):
         return dataclasses.replace(made, seed=seed, drawn=said)
     return dataclasses.replace(made, seed=seed, notes=(said,))
 
@@ -155,25 +159,41 @@ def without_lengths(extra: tuple[tuple[str, Any], ...]) -> tuple[tuple[str, Any]
     return tuple((name, value) for name, value in extra if name not in _LENGTHS)
 
 
-def _words(spec: GenerateSpec) -> dict[str, Any]:
-    """Return the fields of ``GenerationConfig`` that the line gives."""
-    given = {field: getattr(spec, name) for name, field in _FIELDS.items()}
+def line_words(spec: GenerateSpec, check_name: Callable[[str], None]) -> dict[str, Any]:
+    """Return the fields that the line gives, by transformers' names.
+
+    Args:
+        spec: What the line asks for.
+        check_name: Refuses a name of ``--set``.
+
+    Raises:
+        OptionError: Something is given twice, or out of its range.
+    """
+    given = {field: getattr(spec, name) for name, field in FIELDS.items()}
     words = {field: value for field, value in given.items() if value not in (None, ())}
     if "stop_strings" in words:
         words["stop_strings"] = list(words["stop_strings"])
     if name := fields.said_twice(spec.extra, words):
         raise OptionError(f"--set {name} and {_OPTIONS[name]} say the same twice")
     for name, _ in spec.extra:
-        fields.check_name(name, _UNKNOWN, kept=fields.OF_A_GENERATION, meant=_FIELDS)
+        check_name(name)
     options = {name: _OPTIONS[name] for name in words}
     words |= dict(spec.extra)
     fields.check_values(words, options)
     return words
 
 
-def _sampled(words: dict[str, Any], own: Any) -> bool:
-    """Say whether tokens are drawn; temperature 0 is transformers' ``do_sample=False``."""
-    sampling = [name for name in _SAMPLING if words.get(name) is not None]
+def _check_name(name: str) -> None:
+    fields.check_name(name, _UNKNOWN, kept=fields.OF_A_GENERATION, meant=FIELDS)
+
+
+def is_sampled(words: dict[str, Any], *, by_default: bool) -> bool:
+    """Say whether tokens are drawn; temperature 0 is transformers' ``do_sample=False``.
+
+    Raises:
+        OptionError: It is asked for both.
+    """
+    sampling = [name for name in SAMPLING if words.get(name) is not None]
     asked = words.get("do_sample")
     if words.get("temperature") == 0:
         others = [name for name in sampling if name != "temperature"]
@@ -187,10 +207,15 @@ def _sampled(words: dict[str, Any], own: Any) -> bool:
         return False
     if asked is not None:
         return bool(asked)
-    return bool(sampling) or own.do_sample is True
+    return bool(sampling) or by_default
 
 
-def _check_seed(seed: int | None) -> None:
+def check_seed(seed: int | None) -> None:
+    """Refuse what is no seed.
+
+    Raises:
+        OptionError: It is below 0, or too large.
+    """
     if seed is not None and not 0 <= seed < 2**63:
         raise OptionError(f"--seed {seed}: a whole number from 0 on is needed")
 
@@ -230,15 +255,24 @@ def _check_mode(made: Plan, mode: Any) -> None:
             f"transformers has no {mode.value.replace('_', ' ')} any more: use --beams N or "
             "--temperature T"
         )
-    if made.sequences > 1 and not made.sampled and made.beams < made.sequences:
-        raise OptionError(
-            f"--sequences {made.sequences}: the likeliest text is one; --temperature 0.8 draws "
-            f"several, --beams {made.sequences} finds the best ones"
-        )
+    check_several(made)
     if made.sequences > made.beams > 1:
         raise OptionError(
             f"--sequences {made.sequences} is more than --beams {made.beams}: "
             "a beam gives one text at most"
+        )
+
+
+def check_several(made: Plan) -> None:
+    """Refuse several texts where each would be the same.
+
+    Raises:
+        OptionError: Naming what makes several.
+    """
+    if made.sequences > 1 and not made.sampled and made.beams < made.sequences:
+        raise OptionError(
+            f"--sequences {made.sequences}: the likeliest text is one; --temperature 0.8 draws "
+            f"several, --beams {made.sequences} finds the best ones"
         )
 
 
@@ -252,15 +286,13 @@ def _own_length(loaded: LoadedModel) -> int | None:
 
 def _given(spec: GenerateSpec) -> set[str]:
     """Return the fields that the line gives."""
-    own = {field for name, field in _FIELDS.items() if getattr(spec, name) not in (None, ())}
+    own = {field for name, field in FIELDS.items() if getattr(spec, name) not in (None, ())}
     return own | {name for name, _ in spec.extra}
 
 
-def _sampled_words(seed: int, merged: Any) -> str:
-    """Say how tokens were drawn: transformers draws from the 50 likeliest unless told."""
-    temperature = 1.0 if merged.temperature is None else merged.temperature
-    top_k = 50 if merged.top_k is None else merged.top_k
-    said = [f"temperature {temperature:g}"]
+def drawn_words(temperature: float | None, top_k: int | None, top_p: float | None) -> str:
+    """Say how tokens were drawn."""
+    said = [f"temperature {1.0 if temperature is None else temperature:g}"]
     said += [f"of the {top_k} likeliest tokens (top_k)"] if top_k else []
-    said += [f"top_p {merged.top_p:g}"] if merged.top_p not in (None, 1.0) else []
-    return f"the tokens were drawn: {', '.join(said)}; --seed {seed} draws the same again"
+    said += [f"top_p {top_p:g}"] if top_p not in (None, 1.0) else []
+    return f"the tokens were drawn: {', '.join(said)}"

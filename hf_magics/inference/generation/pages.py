@@ -28,7 +28,7 @@ def parts(
         words: The tokens that it names, as they are read.
         rows: How many rows a table shows.
     """
-    known = any(step.rank for one in written.sequences for step in one.steps)
+    known = any(_known(step) for one in written.sequences for step in one.steps)
     folded = (_tokens(written, words, rows),) if known else ()
     legend = (Text(_legend(written)),) if known else ()
     return (*_texts(prompts, written, rows), *legend, *folded, Text(last_line(written)))
@@ -39,7 +39,9 @@ def last_line(written: Written) -> str:
     speed = ""
     if written.new_tokens and written.seconds:
         speed = f", {written.new_tokens / written.seconds:,.1f} tokens/s"
-    counted = f"{plural(written.prompt_tokens, 'token')} in, {written.new_tokens:,} out"
+    read = written.prompt_tokens
+    came = "? tokens" if read is None else plural(read, "token")
+    counted = f"{came} in, {written.new_tokens:,} out"
     drawn = f" {written.drawn[:1].upper()}{written.drawn[1:]}." if written.drawn else ""
     return f"{counted} in {seconds(written.seconds)}{speed}; stopped: {_stops(written)}.{drawn}"
 
@@ -49,7 +51,7 @@ def marked(one: Sequence_, *, processed: bool, most: int) -> Marked:
     spans = [
         Span(start, end, _label(step, processed=processed), "", _strength(step))
         for step, (start, end) in zip(one.steps[:most], one.spans, strict=False)
-        if end > start and step.rank
+        if end > start and _known(step)
     ]
     return Marked(one.text, tuple(spans))
 
@@ -136,7 +138,11 @@ def _name(one: Sequence_) -> str:
 
 def _label(step: Step, *, processed: bool) -> str:
     raw = f" (raw {_prob(step.raw_prob)})" if processed and step.raw_prob != step.prob else ""
-    return f"{_prob(step.prob)}{raw}, rank {step.rank}"
+    return f"{_prob(step.prob)}{raw}, rank {step.rank or '?'}"
+
+
+def _known(step: Step) -> bool:
+    return not math.isnan(step.prob)
 
 
 def _prob(value: float) -> str:

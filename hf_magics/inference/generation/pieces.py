@@ -76,6 +76,21 @@ def decoded(loaded: Any, ids: list[int]) -> str:
         return str(loaded.tokenizer.decode(ids, skip_special_tokens=True))
 
 
+def as_read(word: str, text: str) -> str:
+    """Return a token of a byte-level vocabulary as its text, a space as ``␣``; others as they are.
+
+    Such a vocabulary writes a byte as a letter: ``Ġ`` is a space, ``âĢĵ`` a dash. What is only part
+    of a character has no text of its own.
+
+    Args:
+        word: The token as the vocabulary has it.
+        text: Its text, ``""`` for a special token.
+    """
+    if word.isascii() or "▁" in word or _INCOMPLETE in text or not text:
+        return word
+    return text.replace(" ", "␣")
+
+
 def _by_beginnings(loaded: Any, ids: list[int], length: int) -> list[tuple[int, int]]:
     """Return spans by decoding every beginning: slow, so that tokens far on have none."""
     ends = [0]

@@ -10,8 +10,9 @@ from typing import Any
 from hf_magics.display.parts import Note, Page
 from hf_magics.inference.generation import pages
 from hf_magics.inference.generation.encoding import Prompts
+from hf_magics.inference.generation.pieces import as_read
 from hf_magics.inference.generation.recording import Step
-from hf_magics.inference.generation.written import Written
+from hf_magics.inference.generation.written import Sequence_, Written
 from hf_magics.inference.held import WithOutputs
 from hf_magics.modeling.store import LoadedModel
 from hf_magics.settings import Settings
@@ -55,10 +56,9 @@ class GenerateResult(WithOutputs):
         code: str,
     ) -> GenerateResult:
         """Return the result of what was written."""
-        head = type(loaded.model).__name__
-        words = token_words(loaded, written)
-        read = readable(loaded, words)
-        made = Made(loaded.name, loaded.number, head, prompts.texts, settings.rows, words, read)
+        words, read = _words(loaded, written)
+        name, number = loaded.name, loaded.number
+        made = Made(name, number, loaded.head, prompts.texts, settings.rows, words, read)
         return cls(made, without_outputs(written), held={"outputs": written.outputs}, code=code)
 
     @property
@@ -68,8 +68,11 @@ class GenerateResult(WithOutputs):
 
     @property
     def ids(self) -> list[list[int]]:
-        """The new tokens of each sequence, its end token included."""
-        return [list(one.ids) for one in self._written.sequences]
+        """The new tokens of each sequence, its end token included.
+
+        Empty where a server gives no IDs.
+        """
+        return [[token for token in one.ids if token >= 0] for one in self._written.sequences]
 
     @property
     def values(self) -> tuple[Any, ...]:
@@ -88,7 +91,7 @@ class GenerateResult(WithOutputs):
                 "sequence": one.number,
                 "position": at,
                 "token": words[step.id],
-                "id": step.id,
+                "id": step.id if step.id >= 0 else None,
                 "text": one.text[slice(*span)],
                 "prob": step.prob,
                 "rank": step.rank,
@@ -109,10 +112,23 @@ class GenerateResult(WithOutputs):
         return Page(f"{made.name} · {made.head} · generate", parts, notes)
 
 
+def named_ids(sequences: tuple[Sequence_, ...]) -> list[int]:
+    """Return the tokens that were written, and those that might have been."""
+    return sorted({one for some in sequences for step in some.steps for one in _ids(step)})
+
+
+def _words(loaded: LoadedModel, written: Written) -> tuple[dict[int, str], dict[int, str]]:
+    """Return the tokens as the vocabulary has them, and as a person reads them."""
+    if written.words is None:
+        words = token_words(loaded, written)
+        return words, readable(loaded, words)
+    both = written.words.items()
+    return {one: word for one, (word, _) in both}, {one: read for one, (_, read) in both}
+
+
 def token_words(loaded: LoadedModel, written: Written) -> dict[int, str]:
     """Return each token that a result names as the tokenizer writes it, such as ``ĠParis``."""
-    ids = {one for sequence in written.sequences for step in sequence.steps for one in _ids(step)}
-    ordered = sorted(ids)
+    ordered = named_ids(written.sequences)
     if loaded.tokenizer is None:
         return {one: str(one) for one in ordered}
     with loaded.lock:
@@ -124,21 +140,12 @@ def token_words(loaded: LoadedModel, written: Written) -> dict[int, str]:
 
 
 def readable(loaded: LoadedModel, words: Mapping[int, str]) -> dict[int, str]:
-    """Return tokens of byte-level vocabularies as their text, a space as ``␣``; others as they are.
-
-    Such a vocabulary writes a byte as a letter: ``Ġ`` is a space, ``âĢĵ`` a dash. What is only part
-    of a character has no text of its own.
-    """
+    """Return tokens as a person reads them."""
     if loaded.tokenizer is None:
         return dict(words)
     with loaded.lock:
         texts = {one: loaded.tokenizer.decode([one]) for one in words}
-    return {
-        one: word
-        if word.isascii() or "▁" in word or "�" in texts[one] or not texts[one]
-        else texts[one].replace(" ", "␣")
-        for one, word in words.items()
-    }
+    return {one: as_read(word, texts[one]) for one, word in words.items()}
 
 
 def without_outputs(written: Written) -> Written:

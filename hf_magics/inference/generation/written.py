@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,11 +45,13 @@ class Written:
 
     ``outputs`` are the IDs as it returns them, with the prompt and padding, None after an
     interrupt. ``processed`` says that processors changed the scores. ``drawn`` says how
-    tokens were drawn, where the line asked for that. Times are in seconds.
+    tokens were drawn, where the line asked for that. Times are in seconds. ``words`` names the
+    tokens where no tokenizer does, as the vocabulary has them and as a person reads them;
+    ``counted`` are the tokens that a writer counted, where that is another number than the steps.
     """
 
     sequences: tuple[Sequence_, ...]
-    prompt_tokens: int
+    prompt_tokens: int | None
     seconds: float
     interrupted: bool = False
     processed: bool = False
@@ -57,10 +59,14 @@ class Written:
     drawn: str = ""
     notes: tuple[str, ...] = ()
     first_seconds: float = math.nan
+    words: Mapping[int, tuple[str, str]] | None = None
+    counted: int | None = None
 
     @property
     def new_tokens(self) -> int:
         """How many tokens were written in all."""
+        if self.counted is not None:
+            return self.counted
         return sum(len(one.ids) for one in self.sequences)
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from hf_magics.engines.openvino.layout import flatten
+from hf_magics.display.numbers import number, plural
+from hf_magics.engines.layout import flatten
 from hf_magics.errors import HFMagicsError
 from hf_magics.inference import tokenizing
 from hf_magics.inference.inputs import Inputs
@@ -30,12 +31,14 @@ _TEXTS = (
     ("A short line.", "Another one, of another length than all of the others that came before it."),
 )
 _LENGTHS = ((11, 7, 3), (5, 16))
+_LONG = 160
 
 
-def samples(loaded: LoadedModel) -> tuple[Batch, Batch]:
-    """Return two batches of different shapes, each with padding.
+def samples(loaded: LoadedModel) -> tuple[Batch, ...]:
+    """Return two batches of different shapes with padding, and one with a long line.
 
-    They hold sentences where the model has a tokenizer that takes them, else token IDs.
+    The two hold sentences where the model has a tokenizer that takes them, else token IDs; the long
+    line is for models whose attention has a window.
     """
     most = position_limit(loaded.model) or 512
     made = [
@@ -44,9 +47,15 @@ def samples(loaded: LoadedModel) -> tuple[Batch, Batch]:
     ]
     if made[0].keys() != made[1].keys():
         made = [_from_ids(loaded, lengths) for lengths in _LENGTHS]
+    made.append(_long(loaded, made[0], min(most, _LONG)))
     if is_head_for(loaded.model, "multiple-choice"):
         made = [_with_choices(one) for one in made]
-    return made[0], made[1]
+    return tuple(made)
+
+
+def _long(loaded: LoadedModel, like: Batch, length: int) -> Batch:
+    found = _from_ids(loaded, (length,))
+    return {name: found.get(name, torch.zeros_like(found["input_ids"])) for name in like}
 
 
 def bare(batch: Batch) -> Batch:
@@ -125,6 +134,16 @@ def apart(one: Any, torch_s: Any, batch: Mapping[str, torch.Tensor]) -> Apart:
     for mine, other in zip(flatten(one), flatten(torch_s), strict=True):
         found += _tensor_apart(mine.float(), other.float(), batch)
     return found
+
+
+def far_words(far: Apart, *, exact: bool) -> str:
+    """Return it as a page says it; what is not ``exact`` is not called so."""
+    on = f"on a sample of {plural(far.lines, 'line')}"
+    if exact:
+        return f"largest difference {number(far.largest)} {on}"
+    return (
+        f"largest difference {number(far.largest)}, least cosine {far.cosine:.4f} {on}: not exact"
+    )
 
 
 def _tensor_apart(one: torch.Tensor, other: torch.Tensor, batch: Mapping[str, Any]) -> Apart:

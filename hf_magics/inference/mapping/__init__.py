@@ -1,0 +1,1 @@
+"""A column, a list or a file through a model: windows, batches, answers, and a checkpoint."""

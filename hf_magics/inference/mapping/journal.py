@@ -1,0 +1,219 @@
+"""The checkpoint of a map: what the job is, and each window that is finished.
+
+A folder with ``job.json``, a part for each window, and ``windows.jsonl`` with a line for each. A
+window is finished once its line is there; its part was written before. What was cut off between the
+two is run again, and gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from hf_magics.errors import InputError, SaveError
+from hf_magics.inference.mapping.sinks import assemble, read_part, write_part
+from hf_magics.inference.mapping.sources import Window
+from hf_magics.inference.mapping.tables import Table
+from hf_magics.inference.mapping.worker import Finished
+
+_FORMAT = 1
+_JOB, _WINDOWS, _LOCK, _DONE = "job.json", "windows.jsonl", "lock", "done.json"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A finished window: its rows, and what is told of it; ``budget`` is that of the next one."""
+
+    start: int
+    rows: int
+    tokens: int
+    cut: int
+    equal: int
+    failed: int
+    budget: int
+
+    @classmethod
+    def of(cls, window: Window, done: Finished) -> Entry:
+        """Return what is told of a window."""
+        return cls(
+            window.start,
+            len(window.rows),
+            done.tokens,
+            done.cut,
+            done.equal,
+            done.failed,
+            done.budget,
+        )
+
+
+class Journal:
+    """The folder of one job."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.entries: list[Entry] = []
+
+    @contextlib.contextmanager
+    def opened(
+        self, job: Mapping[str, Any], plan: Callable[[], dict[str, Any]]
+    ) -> Iterator[dict[str, Any]]:
+        """Hold the folder for the length of the block, and give the job as it was begun.
+
+        Args:
+            job: What is to be done.
+            plan: Gives the windows and batches of a new job. Of one that was begun before they are
+                those of the run that is gone on with.
+
+        Raises:
+            InputError: The folder has another job, or another process is at work on it.
+            SaveError: The folder can't be written.
+        """
+        with contextlib.ExitStack() as stack:
+            with _writing(self.folder):
+                self.folder.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(_locked(self.folder / _LOCK))
+                begun = self._begin(job, plan)
+                self._read_entries()
+            yield begun
+
+    def add(self, entry: Entry, table: Table) -> None:
+        """Write a finished window down: its part, then its line."""
+        with _writing(self.folder):
+            write_part(self.folder, len(self.entries), table)
+            with (self.folder / _WINDOWS).open("a", encoding="utf-8") as lines:
+                lines.write(json.dumps(asdict(entry)) + "\n")
+                lines.flush()
+                os.fsync(lines.fileno())
+        self.entries.append(entry)
+
+    def tables(self) -> Iterator[Table]:
+        """Yield the finished windows in order."""
+        for number in range(len(self.entries)):
+            yield read_part(self.folder, number)
+
+    def deliver(self, to: Path) -> None:
+        """Put all windows into one file, and let go of the parts; the job stays known."""
+        with _writing(self.folder):
+            assemble(self.folder, range(len(self.entries)), to)
+            _write_json(self.folder / _DONE, _mark(to))
+            for path in self.folder.glob("window-*"):
+                path.unlink()
+
+    def delivered(self, to: Path) -> bool:
+        """Say whether the file was finished before.
+
+        Raises:
+            InputError: It was, and is not the same file now.
+        """
+        done = self.folder / _DONE
+        if not done.is_file():
+            return False
+        if not to.is_file() or json.loads(done.read_text(encoding="utf-8")) != _mark(to):
+            raise InputError(
+                f"{to} was finished before, and has changed or gone since: --overwrite makes it "
+                "anew"
+            )
+        return True
+
+    def forget(self) -> None:
+        """Take the folder away, if it is one of a job."""
+        if (self.folder / _JOB).is_file():
+            shutil.rmtree(self.folder)
+
+    def _begin(self, job: Mapping[str, Any], plan: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        path = self.folder / _JOB
+        job = {"format": _FORMAT, **job}
+        if not path.is_file():
+            ours = {_LOCK, f"{_JOB}.new"}  # the latter where a first try was killed
+            if any(one.name not in ours for one in self.folder.iterdir()):
+                raise InputError(
+                    f"{self.folder} has other files in it: a checkpoint needs a folder of its own"
+                )
+            begun = {**job, "plan": plan()}
+            _write_json(path, begun)
+            return begun
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        other = next((name for name, value in job.items() if found.get(name) != value), None)
+        if other is not None:
+            raise InputError(
+                f"{self.folder} is the checkpoint of another job: {_WHAT[other]} is not what it "
+                "was when that began; --overwrite begins anew"
+            )
+        return found
+
+    def _read_entries(self) -> None:
+        """Read the lines of finished windows; one that was cut off is taken away."""
+        path = self.folder / _WINDOWS
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        whole, _, cut_off = text.rpartition("\n")
+        self.entries = [Entry(**json.loads(line)) for line in whole.splitlines()]
+        if cut_off:
+            _write(path, f"{whole}\n" if whole else "")
+
+
+_WHAT = {
+    "source": "the content of the input",
+    "weights": "the model's weights",
+    "model": "the model",
+    "task": "the task",
+    "options": "an option",
+    "format": "the version of hf_magics",
+}
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock that goes with the process, however that ends."""
+    with path.open("w") as held:
+        try:
+            _lock(held.fileno())
+        except OSError:
+            raise InputError(f"another process is at work on {path.parent}") from None
+        yield
+
+
+def _lock(descriptor: int) -> None:
+    if os.name == "nt":
+        import msvcrt  # noqa: PLC0415 - only there
+
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+    else:
+        import fcntl  # noqa: PLC0415 - not on Windows
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@contextlib.contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SaveError(
+            f"{folder} can't be written: {error.strerror or error}; finished windows are kept "
+            "there, and the same line goes on with them"
+        ) from error
+
+
+def _mark(path: Path) -> dict[str, int]:
+    found = path.stat()
+    return {"bytes": found.st_size, "changed": found.st_mtime_ns}
+
+
+def _write_json(path: Path, value: Mapping[str, Any]) -> None:
+    _write(path, json.dumps(value, indent=1))
+
+
+def _write(path: Path, text: str) -> None:
+    """Put a small file in its place, whole."""
+    beside = path.with_name(f"{path.name}.new")
+    with beside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)

@@ -1,0 +1,90 @@
+"""Where the rows of a map come from: a value of the notebook, or a file that is streamed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+Row = tuple[Any, str]
+"""What a row holds, and why it can't be read, ``""`` where it can."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Consecutive rows: the number of the first, from 0, and why some of them can't be read."""
+
+    start: int
+    rows: tuple[Any, ...]
+    problems: Mapping[int, str] = field(default_factory=dict)
+
+
+class Source(Protocol):
+    """Rows in their order, as often as they are asked for.
+
+    ``name`` is for pages; ``column`` is what a file of answers calls the inputs; ``count`` is None
+    where only reading tells.
+    """
+
+    name: str
+    column: str
+    count: int | None
+
+    def windows(self, rows: int, chars: int, start: int = 0) -> Iterator[Window]:
+        """Yield windows of so many rows and characters at most, from a row on.
+
+        They depend on the content alone: from the start of any of them on, the later ones are the
+        same.
+        """
+
+    def share(self, row: int) -> float | None:
+        """Return how much of the source is before a row, from 0 to 1; None where unknown."""
+
+    def fingerprint(self) -> str:
+        """Return a hash of the content, that is another where the content is.
+
+        Raises:
+            InputError: It can't be told for these values.
+        """
+
+
+def open_source(value: Any, name: str = "", column: str = "") -> Source:
+    """Return a value of the notebook, or a file, as a source.
+
+    Args:
+        value: A list, a Series, an array, a column of a ``datasets.Dataset``, a table, or a path.
+        name: The notebook's name of it.
+        column: The column of a table or a file.
+
+    Raises:
+        InputError: It is none of these, or there is no such column or file.
+    """
+    # the rooms below need what stands above
+    from hf_magics.inference.mapping.files import open_file  # noqa: PLC0415
+    from hf_magics.inference.mapping.values import open_values  # noqa: PLC0415
+
+    if isinstance(value, (str, Path)):
+        return open_file(Path(value).expanduser(), column)
+    return open_values(value, name, column)
+
+
+def cut(rows_: Iterable[Row], rows: int, chars: int, start: int) -> Iterator[Window]:
+    """Cut a stream of rows into windows: a window is full before a row that would be too much."""
+    held: list[Row] = []
+    length = 0
+    for row in rows_:
+        size = len(row[0]) if isinstance(row[0], str) else 0
+        if held and (len(held) == rows or length + size > chars):
+            yield _window(held, start)
+            start += len(held)
+            held, length = [], 0
+        held.append(row)
+        length += size
+    if held:
+        yield _window(held, start)
+
+
+def _window(held: Sequence[Row], start: int) -> Window:
+    problems = {at: problem for at, (_, problem) in enumerate(held) if problem}
+    return Window(start, tuple(value for value, _ in held), problems)

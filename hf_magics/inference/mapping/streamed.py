@@ -1,0 +1,115 @@
+"""A file that is read as a stream: how far it is, and that it must not change meanwhile."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from hf_magics.errors import InputError
+from hf_magics.inference.mapping.sources import Row, Window, cut
+
+_WHOLE = 2**26
+_SAMPLES, _SAMPLE = 256, 2**16
+_BOM = b"\xef\xbb\xbf"
+_AHEAD = 8  # windows that may be read and not run yet
+
+
+class Streamed:
+    """The base of all kinds of files: a subclass yields the rows of one kind."""
+
+    column = "text"
+    count: int | None = None
+
+    def __init__(self, path: Path, column: str) -> None:
+        self.path = path
+        self._mark = _mark(path)
+        self._position = 0
+        self._reached: deque[tuple[int, int]] = deque([(0, 0)], maxlen=_AHEAD)
+        self._begin(column)
+        self.name = f"{path.name} · {self.column}" if self._has_columns else path.name
+
+    _has_columns = True
+
+    def windows(self, rows: int, chars: int, start: int = 0) -> Iterator[Window]:
+        """Yield windows from a row on.
+
+        Raises:
+            InputError: The file changed since it was opened, or can't be read.
+        """
+        for window in cut(self._rows(start), rows, chars, start):
+            if _mark(self.path) != self._mark:
+                raise InputError(f"{self.path} changed while it was read: run the line again")
+            self._reached.append((window.start + len(window.rows), self._position))
+            yield window
+
+    def share(self, row: int) -> float | None:
+        """Return the share of the bytes that was read when the window before the row was full."""
+        reached = dict(self._reached).get(row)
+        return None if reached is None or not self._mark[0] else reached / self._mark[0]
+
+    def fingerprint(self) -> str:
+        """Return a hash of a file: whole up to 64 MiB.
+
+        Of a larger one its size, the time of its last change, and 256 stretches of 64 KiB: reading
+        a hundred gigabytes to begin would take minutes.
+        """
+        size, changed = self._mark
+        found = hashlib.blake2b(f"{size}".encode(), digest_size=32)
+        with self.path.open("rb") as file:
+            if size <= _WHOLE:
+                found.update(file.read())
+                return found.hexdigest()
+            found.update(f"{changed}".encode())
+            for at in range(_SAMPLES):
+                file.seek((size - _SAMPLE) * at // (_SAMPLES - 1))
+                found.update(file.read(_SAMPLE))
+        return found.hexdigest()
+
+    def _begin(self, column: str) -> None:
+        """Find the column."""
+        raise NotImplementedError
+
+    def _rows(self, start: int) -> Iterator[Row]:
+        """Yield the rows from one on, and keep `_position` up to date."""
+        raise NotImplementedError
+
+    def _lines(self) -> Iterator[tuple[int, bytes]]:
+        """Yield each line's number, from 1, and its bytes."""
+        opener: Any = gzip.open if self.path.suffix == ".gz" else open
+        self._position = 0
+        try:
+            with opener(self.path, "rb") as file:
+                yield from self._counted(file)
+        except (OSError, EOFError) as error:
+            raise InputError(f"{self.path} can't be read: {error}") from error
+
+    def _counted(self, file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+        packed = self.path.suffix == ".gz"
+        for number, raw in enumerate(file, 1):
+            self._position = self._mark[0] // 2 if packed else self._position + len(raw)
+            yield number, raw.removeprefix(_BOM) if number == 1 else raw
+
+
+def decoded(raw: bytes, number: int) -> Row:
+    """Return a line as text, or where it is no UTF-8."""
+    try:
+        return raw.decode("utf-8"), ""
+    except UnicodeDecodeError as error:
+        return None, f"can't be read: line {number:,} is no UTF-8 at byte {error.start + 1:,}"
+
+
+def _mark(path: Path) -> tuple[int, int]:
+    """Return size and time of the last change.
+
+    Raises:
+        InputError: It has gone.
+    """
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror}") from error
+    return found.st_size, found.st_mtime_ns

@@ -1,0 +1,45 @@
+"""Threads: torch computes on physical cores, and the next window is made ready beside."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import psutil
+import torch
+
+from hf_magics.inference.mapping.sources import Window
+from hf_magics.inference.mapping.worker import Finished, Prepared, Worker
+
+
+@contextlib.contextmanager
+def physical_threads() -> Iterator[None]:
+    """Let torch use a thread for each physical core that this process may use."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(physical_cores())
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def physical_cores() -> int:
+    """Return the physical cores that this process may use: two threads of one are no faster."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min(allowed or 1, psutil.cpu_count(logical=False) or 1))
+
+
+def here(worker: Worker, windows: Iterator[Window]) -> Generator[tuple[Window, Finished]]:
+    """Run windows in this process, on this thread; the next one is tokenised beside."""
+
+    def ready() -> Prepared | None:
+        window = next(windows, None)
+        return None if window is None else worker.prepare(window)
+
+    with ThreadPoolExecutor(1, thread_name_prefix="hf-magics-tokenise") as pool:
+        coming: Future[Prepared | None] = pool.submit(ready)
+        while (prepared := coming.result()) is not None:
+            coming = pool.submit(ready)
+            yield prepared.window, worker.finish(prepared)

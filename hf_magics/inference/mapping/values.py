@@ -1,0 +1,149 @@
+"""Rows from a value of the notebook: a list, a Series, an array, a column, a table."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from hf_magics.display.words import nearest, sentence_list
+from hf_magics.errors import InputError
+from hf_magics.inference.mapping.sources import Row, Source, Window, cut
+
+_SLICE = 1_024
+
+
+class Values:
+    """Something with a length that gives slices; a column that lies on disk stays there."""
+
+    def __init__(self, values: Any, name: str, column: str) -> None:
+        self.name = name or "inputs"
+        self.column = column
+        self.count: int | None = len(values)
+        self._values = values
+
+    def windows(self, rows: int, chars: int, start: int = 0) -> Iterator[Window]:
+        """Yield windows from a row on."""
+        return cut(self._rows(start), rows, chars, start)
+
+    def share(self, row: int) -> float | None:
+        """Return the share of the rows."""
+        return row / self.count if self.count else 1.0
+
+    def fingerprint(self) -> str:
+        """Return a hash of all rows.
+
+        Raises:
+            InputError: A row is something that has no bytes of its own.
+        """
+        found = hashlib.blake2b(digest_size=32)
+        for value, problem in self._rows(0):
+            found.update(_bytes(value) + problem.encode() + b"\0")
+        return found.hexdigest()
+
+    def _rows(self, start: int) -> Iterator[Row]:
+        for at in range(start, len(self._values), _SLICE):
+            for value in _sliced(self._values, at, at + _SLICE):
+                yield _row(value)
+
+
+def open_values(value: Any, name: str, column: str) -> Source:
+    """Return a value as a source.
+
+    Raises:
+        InputError: It is no column, or a table without the column that is asked for.
+    """
+    if hasattr(value, "column_names") or hasattr(value, "columns"):
+        column = _column_of(value, name or "the table", column)
+        return Values(value[column], f"{name or 'inputs'}.{column}", column)
+    if column:
+        raise InputError(f"--column {column}: {name or 'the input'} is no table, it has no columns")
+    if isinstance(value, (dict, bytes)) or not (
+        hasattr(value, "__len__") and hasattr(value, "__getitem__")
+    ):
+        raise InputError(
+            "%hf_map takes a list, a Series, a column or a file, not "
+            f"{type(value).__name__}: list(…) makes a list of it"
+        )
+    return Values(value, name, _own_name(value))
+
+
+def choose_column(columns: Sequence[str], texts: Sequence[str], wanted: str, name: str) -> str:
+    """Return the column that is meant: the one asked for, the only one of texts, or ``text``.
+
+    Args:
+        columns: All columns.
+        texts: Those that hold texts.
+        wanted: What was asked for, ``""`` where nothing.
+        name: What the table or file is called.
+
+    Raises:
+        InputError: There is no such column, or several could be meant.
+    """
+    if wanted in columns:
+        return wanted
+    known = sentence_list(columns, most=20)
+    if wanted:
+        raise InputError(
+            f"{name} has no column '{wanted}'{nearest(wanted, columns)}; it has {known}"
+        )
+    if len(texts) == 1:
+        return texts[0]
+    if "text" in columns:
+        return "text"
+    raise InputError(f"which column of {name}? --column NAME; it has {known}")
+
+
+def _column_of(table: Any, name: str, wanted: str) -> str:
+    columns = [str(one) for one in getattr(table, "column_names", None) or table.columns]
+    texts = [one for one in columns if len(table) and isinstance(_sliced(table[one], 0, 1)[0], str)]
+    return choose_column(columns, texts, wanted, name)
+
+
+def _own_name(values: Any) -> str:
+    """Return the name that a Series has, ``text`` where there is none."""
+    name = getattr(values, "name", None)
+    taken = name in {"row", "error"}
+    return name if isinstance(name, str) and name and not taken else "text"
+
+
+def _sliced(values: Any, begin: int, end: int) -> list[Any]:
+    part = values.iloc[begin:end] if hasattr(values, "iloc") else values[begin:end]
+    for method in ("to_pylist", "to_list", "tolist"):
+        if hasattr(part, method) and not _holds_arrays(part):
+            return list(getattr(part, method)())
+    return list(part)
+
+
+def _holds_arrays(part: Any) -> bool:
+    """Say whether an array is of images, each an array of its own."""
+    return getattr(part, "ndim", 1) > 2  # noqa: PLR2004 - rows of token IDs have two dimensions
+
+
+def _row(value: Any) -> Row:
+    """Return a row: what is missing as None, the two texts of a pair parted by a tab."""
+    if value is None or (isinstance(value, float) and value != value):  # noqa: PLR0124 - NaN
+        return None, ""
+    if type(value).__name__ == "NAType":  # pandas' own, whose comparison is no bool
+        return None, ""
+    is_pair = isinstance(value, (list, tuple)) and len(value) == 2  # noqa: PLR2004 - a pair
+    if is_pair and all(isinstance(one, str) for one in value):
+        if any("\t" in one for one in value):
+            return None, "has a tab in a text of a pair, which is what parts the two"
+        return "\t".join(value), ""
+    return value, ""
+
+
+def _bytes(value: Any) -> bytes:
+    if isinstance(value, str):
+        return b"s" + value.encode("utf-8", "surrogatepass")
+    if value is None or isinstance(value, (bool, int, float, list, tuple)):
+        return repr(value).encode("utf-8", "surrogatepass")
+    if hasattr(value, "tobytes"):
+        return bytes(value.tobytes()) + repr(getattr(value, "shape", "")).encode()
+    if hasattr(value, "read_bytes"):
+        return bytes(value.read_bytes())
+    raise InputError(
+        f"a checkpoint needs rows that can be known again, not {type(value).__name__}: leave out "
+        "--to and --checkpoint"
+    )
