@@ -15,53 +15,108 @@ from typing import Any
 from hf_magics.display.progress import progress
 
 _DOOR = "hf_magics.modeling.loading"  # the room behind which all the rest is
+AHEAD = (
+    *("numpy", "torch", "transformers", "transformers.modeling_utils"),
+    "transformers.models.auto.modeling_auto",
+    "transformers.models.auto.tokenization_auto",
+    _DOOR,
+    *("hf_magics.engines", "hf_magics.inference.infer", "transformers.modeling_layers"),
+)
+"""What a first load and answer import, in steps that can be taken one at a time."""
+
+IMPORTING = threading.RLock()
+"""Held by whoever imports, so that nobody meets another's half of a module."""
+
+_unsaid: list[warnings.WarningMessage] = []
 
 
 @contextlib.contextmanager
 def first_import() -> Iterator[None]:
     """Import what a verb needs; the first time that takes seconds, which a line says.
 
-    An interrupt is held back until the imports are done: one in their middle would leave
-    transformers broken for the rest of the process.
+    A step that is under way in the background is waited for. An interrupt is held back until the
+    imports are done: one in their middle would leave transformers broken for the rest of the
+    process.
     """
-    if _DOOR in sys.modules:
+    if _DOOR in sys.modules and not _unsaid and IMPORTING.acquire(blocking=False):
+        IMPORTING.release()
         yield
         return
     with (
         progress("importing torch and transformers") as meter,
-        _no_interrupt(),
-        _nothing_logged(),
-        warnings.catch_warnings(),
+        no_interrupt(),
+        IMPORTING,
+        _quiet_import(),
     ):
-        # tqdm finds no widgets for the bars that are never shown: progress is ours
-        warnings.filterwarnings("ignore", message="IProgress not found")
-        meter.at_once()
+        if _DOOR not in sys.modules:
+            meter.at_once()
         importlib.import_module(_DOOR)
         yield
+    _say_warnings()
+
+
+def import_ahead(name: str) -> None:
+    """Import one of `AHEAD` on another thread than the user's, and say nothing.
+
+    Its warnings are said by the verb that needs the imports.
+
+    Raises:
+        Exception: What the import raised; the verb that needs it meets it again.
+    """
+    with IMPORTING, _quiet_import(), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")  # what the user's filters leave of them is known then
+        try:
+            importlib.import_module(name)
+        finally:
+            _unsaid.extend(caught)
 
 
 @contextlib.contextmanager
-def _nothing_logged() -> Iterator[None]:
-    """Leave unsaid what is logged of an import: torchao tells which parts are not for this CPU."""
+def no_interrupt() -> Iterator[None]:
+    """Hold SIGINT back; the handler that was there is called after the block."""
+    with interrupts_held() as held:
+        yield
+    handler = signal.getsignal(signal.SIGINT)
+    if held and callable(handler):
+        handler(*held[-1])
+
+
+@contextlib.contextmanager
+def interrupts_held() -> Iterator[list[Any]]:
+    """Hold SIGINT back, and give what was: the arguments of its handler, for each."""
+    held: list[Any] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield held
+        return
+    before = signal.signal(signal.SIGINT, lambda *caught: held.append(caught))
+    try:
+        yield held
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def _quiet_import() -> Iterator[None]:
+    """Leave unsaid what is of no use to the reader.
+
+    torchao logs which parts are not for this CPU; tqdm finds no widgets for the bars that are never
+    shown, as progress is ours.
+    """
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="IProgress not found")
+            yield
     finally:
         logging.disable(before)
 
 
-@contextlib.contextmanager
-def _no_interrupt() -> Iterator[None]:
-    """Hold SIGINT back; the handler that was there is called after the block."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    held: list[Any] = []
-    before = signal.signal(signal.SIGINT, lambda *caught: held.append(caught))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if held and callable(before):
-        before(*held[-1])
+def _say_warnings() -> None:
+    """Show the warnings of the imports that were done ahead."""
+    said = list({str(one.message): one for one in _unsaid}.values())
+    _unsaid.clear()
+    for one in said:
+        if "IProgress not found" in str(one.message):
+            continue  # see `_quiet_import`
+        warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)

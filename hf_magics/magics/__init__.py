@@ -6,8 +6,10 @@ from typing import Any
 
 from hf_magics.magics.completion import complete
 from hf_magics.magics.magics import HFMagics
+from hf_magics.magics.warming import WarmStart
 
 _MATCHER = "hf_magics_matcher"
+_WARM = "hf_magics_warm_start"
 
 
 def register(shell: Any) -> None:
@@ -17,6 +19,9 @@ def register(shell: Any) -> None:
     shell.register_magics(magics)
     setattr(shell, _MATCHER, matcher := complete(shell))
     shell.Completer.custom_matchers.append(matcher)
+    warm = WarmStart(shell, lambda: bool(magics.warm_start))
+    setattr(shell, _WARM, warm)
+    warm.register()
 
 
 def unregister(shell: Any) -> None:
@@ -29,6 +34,8 @@ def unregister(shell: Any) -> None:
                 del found[name]
     shell.configurables[:] = [one for one in shell.configurables if one not in ours]
     shell.magics_manager.registry.pop(HFMagics.__name__, None)
+    if warm := shell.__dict__.pop(_WARM, None):
+        warm.unregister()
     matcher = shell.__dict__.pop(_MATCHER, None)
     if matcher in shell.Completer.custom_matchers:
         shell.Completer.custom_matchers.remove(matcher)

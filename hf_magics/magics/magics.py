@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from IPython.core.magic import line_magic, magics_class
+from traitlets import Bool
 
 from hf_magics import api
 from hf_magics.display.guide import Overview
@@ -20,6 +23,10 @@ from hf_magics.magics.options import options
 @magics_class
 class HFMagics(ModelMagics, InferenceMagics, MapMagics, GenerationMagics, ChatMagics):
     """Magics for transformer models: load, configure, tokenise, run and save them."""
+
+    warm_start: Any = Bool(
+        True, help="import torch and transformers in the background, while no cell runs"
+    ).tag(config=True)
 
     @line_magic
     @magic
