@@ -28,9 +28,8 @@ def loader_for(spec: LoadSpec) -> Loader:
     Raises:
         OptionError: There is no such engine.
     """
-    for word in ("endpoint", "share"):
-        if getattr(spec, word):
-            raise OptionError(f"--{word} is not there yet")
+    if spec.endpoint:
+        raise OptionError("--endpoint is not there yet")
     name = spec.engine or "torch"
     if name == "torch" and spec.quantize:
         return quantized.load

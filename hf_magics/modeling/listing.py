@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ from hf_magics.display.numbers import size
 from hf_magics.display.parts import Column, Page, Table, Text
 from hf_magics.display.shown import Shown
 from hf_magics.display.words import sentence_list
-from hf_magics.errors import EngineError
+from hf_magics.errors import EngineError, OptionError
 from hf_magics.modeling import placement
 from hf_magics.modeling.results import ModelFacts, ModelResult
+from hf_magics.modeling.sharing import sharers, storages
 from hf_magics.modeling.snippets import model_snippet
 from hf_magics.modeling.store import LoadedModel, Session
 from hf_magics.modeling.weights import weights_mark
@@ -28,6 +30,7 @@ _COLUMNS = (
     Column("class", mono=True),
     Column("parameters", "right"),
     Column("in memory", "right"),
+    Column("shared", "right"),
     Column("dtype", mono=True),
     Column("device", mono=True),
     Column("engine"),
@@ -44,10 +47,15 @@ class ModelsResult(Shown):
         self._models = tuple(ModelFacts.of(session[name]) for name in session)
         self._current = session.current_name
         self._kept = session.kept.nbytes
+        self._shared, self._total = _memory(session)
 
     def records(self) -> list[dict[str, Any]]:
         """A row a model."""
-        return [asdict(one) | {"current": one.name == self._current} for one in self._models]
+        return [
+            asdict(one)
+            | {"current": one.name == self._current, "shared_bytes": self._shared[one.name]}
+            for one in self._models
+        ]
 
     def page(self) -> Page:
         """A row a model."""
@@ -55,14 +63,16 @@ class ModelsResult(Shown):
             return Page("models", (Text("No model is loaded: %hf_load SOURCE, or %hf_new TYPE."),))
         listed = [self._row(one) for one in self._models]
         left_out = {
+            "shared": not any(self._shared.values()),
             "engine": not any(one.engine for one in self._models),
             "random weights": not any(one.random for one in self._models),
         }
         kept = [at for at, one in enumerate(_COLUMNS) if not left_out.get(one.name)]
         columns = tuple(_COLUMNS[at] for at in kept)
         rows = tuple(tuple(row[at] for at in kept) for row in listed)
-        total = size(sum(one.memory_bytes for one in self._models))
-        caption = f"{total} of weights; outputs kept for shown results: {size(self._kept)}"
+        caption = (
+            f"{size(self._total)} of weights; outputs kept for shown results: {size(self._kept)}"
+        )
         return Page("models", (Table(columns, rows, caption),))
 
     def _row(self, one: ModelFacts) -> tuple[str, ...]:
@@ -72,12 +82,27 @@ class ModelsResult(Shown):
             one.head,
             one.parameter_words,
             one.memory_words,
+            size(self._shared[one.name]) if self._shared[one.name] else "",
             one.dtype,
             one.device,
             one.engine or "torch",
             sentence_list(one.random, most=3) if one.random else "none",
             _shortened(one.source) + (f" @ {one.commit[:12]}" if one.commit else ""),
         )
+
+
+def _memory(session: Session) -> tuple[dict[str, int], int]:
+    """Return the bytes that each model shares with another, and those of all, each once."""
+    held = {name: storages(session[name].torch_model) for name in session}
+    owners = Counter(place for places in held.values() for place in places)
+    shared = {
+        name: sum(nbytes for place, nbytes in places.items() if owners[place] > 1)
+        for name, places in held.items()
+    }
+    once = {place: nbytes for places in held.values() for place, nbytes in places.items()}
+    facts_ = (ModelFacts.of(session[name]) for name in session)
+    twice = sum(sum(places.values()) for places in held.values()) - sum(once.values())
+    return shared, sum(one.memory_bytes for one in facts_) - twice
 
 
 def _place(loaded: LoadedModel, device: torch.device, dtype: torch.dtype | None) -> None:
@@ -95,8 +120,13 @@ def _place(loaded: LoadedModel, device: torch.device, dtype: torch.dtype | None)
     loaded.code = script(model_snippet(loaded))
 
 
-def _check_movable(loaded: LoadedModel) -> None:
-    """Refuse to move or cast what was made for one place: an engine's model."""
+def _check_movable(loaded: LoadedModel, session: Session) -> None:
+    """Refuse to move or cast what was made for one place, or has weights of another model."""
+    if others := sharers(loaded, session):
+        raise OptionError(
+            f"{loaded.name} shares its weights with {sentence_list(others)}, which would be moved "
+            "or cast as well: %hf_load it again without --share"
+        )
     if loaded.engine is not None:
         raise EngineError(
             f"{loaded.name} is computed by {loaded.engine.words}, and stays where it is and as it "
@@ -116,13 +146,13 @@ def use(spec: UseSpec, session: Session) -> ModelResult:
 
     Raises:
         SessionNameError: No such model.
-        OptionError: No such device or dtype.
+        OptionError: No such device or dtype, or another model shares its weights.
         FitError: The device has no room for it.
         EngineError: An engine computes it, or its weights are quantised.
     """
     loaded = session.get(spec.name)
     if spec.device or spec.dtype:
-        _check_movable(loaded)
+        _check_movable(loaded, session)
         device = placement.resolve_device(spec.device) if spec.device else loaded.model.device
         _place(loaded, device, placement.resolve_dtype(spec.dtype))
     session.use(loaded.name)

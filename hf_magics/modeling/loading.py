@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 
 from hf_magics.display.parts import Note
 from hf_magics.errors import InputError
-from hf_magics.modeling import placement, preprocessors
+from hf_magics.modeling import placement, preprocessors, sharing
 from hf_magics.modeling.again import find_same
 from hf_magics.modeling.reading import Read, Reader
 from hf_magics.modeling.results import ModelResult
@@ -56,7 +56,8 @@ def load(
         session.use(there.name)
         return ModelResult.of(there, seconds=time.perf_counter() - started, already=True)
     name = session.choose_name(spec.name, last_part(spec.source), replace=spec.replace)
-    read = Reader(spec, tokenizer).read()
+    donor = sharing.donor_for(spec, session)
+    read = Reader(sharing.as_donor(spec, donor), tokenizer, donor).read()
     sentence, note = read_sentence(read.checkpoint)
     loaded = LoadedModel(
         name=name,

@@ -22,10 +22,12 @@ from hf_magics.modeling import (
     placement,
     preprocessors,
     quantizing,
+    sharing,
 )
 from hf_magics.modeling.checkpoints import Checkpoint
 from hf_magics.modeling.refusals import config_error, weights_error
 from hf_magics.modeling.report import Report
+from hf_magics.modeling.store import LoadedModel
 from hf_magics.modeling.watching import Bar, watched
 from hf_magics.optional import optional
 from hf_magics.specs import Fields, LoadSpec
@@ -48,9 +50,10 @@ class Read:
 class Reader:
     """One pass from a spec to the objects; keeps the notes that come up on the way."""
 
-    def __init__(self, spec: LoadSpec, tokenizer: Any) -> None:
+    def __init__(self, spec: LoadSpec, tokenizer: Any, donor: LoadedModel | None = None) -> None:
         self.spec = spec
         self.given_tokenizer = tokenizer
+        self.donor = donor  # whose backbone is shared
         self.notes: list[str] = []
         self._more: dict[str, Any] = {}  # arguments that quantisation adds
 
@@ -183,7 +186,10 @@ class Reader:
         weights = found.weights(extra)
         if weights:  # transformers would take a hub that fails for a file that is missing
             hub.fetch(found.location, found.commit, weights)
+        location: str | None = found.location
         arguments = {**found.weight_arguments(extra), **extra, **self._more}
+        if self.donor:
+            location, arguments = None, sharing.arguments_for(chosen, config, found, self.donor)
         if spec.attn:
             arguments["attn_implementation"] = spec.attn
         if _is_auto(chosen):
@@ -191,7 +197,7 @@ class Reader:
         try:
             with self._watched(f"loading {spec.source}") as meter:
                 model, info = chosen.from_pretrained(
-                    found.location,
+                    location,
                     config=config,
                     dtype=dtype or "auto",
                     ignore_mismatched_sizes=True,  # the report says which, and that they are random
@@ -203,6 +209,8 @@ class Reader:
             raise
         except Exception as error:
             raise weights_error(found, error, config) from error
+        if self.donor:
+            self.notes.append(sharing.adopt(model, self.donor))
         return model, Report.of(model, info)
 
     def _watched(self, label: str) -> Any:
