@@ -9,7 +9,7 @@ from typing import Any, Self
 from hf_magics.display.shown import Shown
 from hf_magics.inference.tensors import nbytes_held
 from hf_magics.modeling import store
-from hf_magics.modeling.store import Kept
+from hf_magics.modeling.kept import Kept
 
 
 class OfModel(Shown):

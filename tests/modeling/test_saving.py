@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer, BertConfig, BertForMaskedLM, BertModel
 
 from hf_magics.errors import SaveError, SessionNameError
-from hf_magics.modeling import saving
+from hf_magics.modeling import comparing, saving
 from tests.modeling.test_creating import TYPES, as_words
 from tests.modeling.tiny import BERT, DECODER, same, state_of, states_of_scripts, vocabulary
 
@@ -220,10 +220,10 @@ def test_compare_sees_what_is_missing_or_of_another_kind(bert, tmp_path, change)
         "add": tensors | {"another": torch.zeros(1)},
         "cast": tensors | {name: tensors[name].to(torch.float64)},
     }
-    assert saving.compare(bert, tmp_path) == len(tensors)
+    assert comparing.compare(bert, tmp_path) == len(tensors)
     save_file(changed[change], path, metadata={"format": "pt"})
     with pytest.raises(SaveError, match="another" if change == "add" else name):
-        saving.compare(bert, tmp_path)
+        comparing.compare(bert, tmp_path)
 
 
 def test_saving_changes_nothing_in_memory(hf, bert, tmp_path):

@@ -6,7 +6,7 @@ import transformers
 from transformers import BertConfig, BertForMaskedLM, BertModel
 
 from hf_magics.errors import EvictedError, HFMagicsError, SessionNameError, TokenizerError
-from hf_magics.modeling.store import Kept
+from hf_magics.modeling.kept import Kept
 from tests.modeling.tiny import BERT, BERT_LINE, bert_folder, note_texts, vocabulary
 
 

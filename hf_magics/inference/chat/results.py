@@ -16,7 +16,8 @@ from hf_magics.inference.chat.pages import (
 )
 from hf_magics.inference.generation.results import GenerateResult
 from hf_magics.inference.held import OfModel
-from hf_magics.modeling.store import Kept, LoadedModel
+from hf_magics.modeling.kept import Kept
+from hf_magics.modeling.store import LoadedModel
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ class MapResult(WithOutputs):
     """
 
     def __init__(
-        self, told: Told, notes: tuple[str, ...], *, held: Mapping[str, Any], code: str
+        self, told: Told, notes: tuple[str | Note, ...], *, held: Mapping[str, Any], code: str
     ) -> None:
         super().__init__(told.number, code, held)
         self._told = told
@@ -153,7 +153,11 @@ class MapResult(WithOutputs):
         if told.errors:
             parts.append(_failed(told))
         parts.append(Fold("How it was run", (facts(dict(told.how)),)))
-        return Page(told.title, tuple(parts), tuple(map(Note, self._notes)))
+        return Page(
+            told.title,
+            tuple(parts),
+            tuple(one if isinstance(one, Note) else Note(one) for one in self._notes),
+        )
 
     def _elsewhere(self) -> str:
         return f": its answers went to {self.path}" if self.path else ""
@@ -205,13 +209,14 @@ def _failed(told: Told) -> Table:
     return Table(columns, rows, "Rows that failed")
 
 
-def _notes(loaded: LoadedModel, tally: Tally) -> list[str]:
-    said = [*tally.notes]
+def _notes(loaded: LoadedModel, tally: Tally) -> list[str | Note]:
+    said: list[str | Note] = [*tally.notes]
     if tally.already:
-        said.append("this was finished before: nothing was run")
+        said.append(Note("this was finished before: nothing was run", "info"))
     elif tally.resumed:
         before = sum(one.rows for one in tally.entries[: tally.resumed])
-        said.append(f"{before:,} rows were finished before: the job went on from there")
+        went_on = f"{before:,} rows were finished before: the job went on from there"
+        said.append(Note(went_on, "info"))
     if random := random_now(loaded):
         said.append(random_verdict(random))
     if loaded.model.training:
