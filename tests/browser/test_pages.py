@@ -75,6 +75,7 @@ writer = GPT2LMHeadModel(writing).eval()
 hostile_tokenizer.chat_template = "{{% for one in messages %}}{{{{ one.content }}}}{{% endfor %}}"
 ids = [[101, 7592, 999, 102], [101, 4658, 1012, 102]]
 texts = [{PARTING!r}.join(attacks)]
+column = [*attacks, None, 3, "", *attacks]
 """
 
 CELLS = (
@@ -86,6 +87,7 @@ CELLS = (
     "%hf_load $minilm -n bert",
     "%hf_load $minilm --task text-classification num_labels=3 -n sorter",
     "%hf_load -i hostile --tokenizer hostile_tokenizer -n hostile",
+    "%hf_load $minilm --task text-classification --share bert -n sharer",
     "%hf_config bert",
     "%hf_config bert --vs sorter",
     "%hf_config hostile",
@@ -108,6 +110,9 @@ CELLS = (
     "%hf_generate -m writer --max-new-tokens 8 --temperature 1.5 --seed 0 -i texts",
     "%hf_chat -m writer --max-new-tokens 8 --show-prompt " + PARTING.join(ATTACKS[:6]),
     "%hf_chat -m writer",
+    "%hf_map texts -m hostile",
+    "%hf_map column -m hostile",
+    "%hf_map column -m bert --task embed",
     "%hf_infer -m bert --task features " + "$5 and $6 " * 300,
     "%hf_load --help",
     "%hf",
