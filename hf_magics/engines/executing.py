@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hf_magics.engines.ray import on_ray
 from hf_magics.errors import OptionError
 from hf_magics.inference.mapping.job import Execute
 from hf_magics.inference.mapping.threads import here
@@ -18,4 +19,6 @@ def executor_for(spec: MapSpec) -> Execute:
         raise OptionError(f"--on '{spec.on}': there is ray; without it, this process")
     if not spec.on and (spec.address or spec.actors):
         raise OptionError("--address and --actors go with --on ray")
-    return here
+    if spec.actors is not None and spec.actors < 1:
+        raise OptionError(f"--actors {spec.actors}: at least 1 is needed")
+    return on_ray(spec) if spec.on else here

@@ -80,6 +80,14 @@ class LoadedModel:
     def __repr__(self) -> str:
         return f"<{self.name} · {self.head}: .model, .tokenizer, .config, .processor>"
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Pack for another process: without the lock and the chat."""
+        return {**self.__dict__, "lock": None, "conversation": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.lock = threading.RLock()
+
     @property
     def head(self) -> str:
         """The name of the model's class."""
