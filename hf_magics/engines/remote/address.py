@@ -6,6 +6,7 @@ import ipaddress
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
+from hf_magics.display.words import one_line
 from hf_magics.errors import OptionError
 
 _ENDS = ("/chat/completions", "/completions", "/models")
@@ -82,6 +83,6 @@ def _path(path: str) -> str:
 
 def _shown(text: str) -> str:
     """Return as much of an address as can be repeated: no user, no query."""
-    begin = text.strip().partition("?")[0].partition("#")[0]
+    begin = one_line(text).partition("?")[0].partition("#")[0]
     scheme, mark, rest = begin.rpartition("://")
     return f"{scheme}{mark}{rest.rpartition('@')[2]}"

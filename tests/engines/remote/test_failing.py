@@ -1,0 +1,314 @@
+"""A server that is down, slow, refuses or dies: one line each, and what was written is kept."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import traceback
+
+import pytest
+
+import hf_magics as hf
+from hf_magics.errors import EngineError, HFMagicsError
+from tests.engines.conftest import notes
+from tests.engines.remote.server import TEXT
+from tests.engines.remote.test_writing import choice, sent
+
+CANARY = "canary-7d1f"
+
+
+def test_a_server_that_is_down_is_one_line(session):
+    """Nothing is in the session then."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(EngineError, match=r"can't be reached: .*is the server running\?"):
+        hf.load("org/model", endpoint=f"http://127.0.0.1:{port}")
+    assert not session
+
+
+def test_a_server_that_went_down_is_one_line(served, server):
+    """The conversation is as it was."""
+    hf.chat("One", max_new_tokens=2)
+    server.refuses = {"chat/completions": (503, b"<html>upstream\ndown</html>")}
+    with pytest.raises(EngineError, match=r"answered 503$"):
+        hf.chat("Two")
+    assert len(hf.chat().messages) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (401, {"error": "no key"}, "wants a token: HF_MAGICS_ENDPOINT_TOKEN in the environment"),
+        (404, {"error": {"message": "no model\nof that name"}}, "404: no model of that name"),
+        (422, {"detail": [{"loc": ["prompt"], "msg": "too long"}]}, "422: "),
+        (429, {"message": "slow down"}, "answered 429: slow down"),
+        (500, b"\xff\xfe", "answered 500"),
+        (500, json.dumps({"error": "x" * 9_000}).encode(), "answered 500: xxx"),
+        (307, b"", "sends elsewhere (307)"),
+    ],
+)
+def test_a_refusal_is_one_line(served, server, status, body, said):
+    """With what the server says, cut where it is long."""
+    server.refuses = {"completions": (status, body)}
+    with pytest.raises(EngineError) as raised:
+        hf.generate("Hi")
+    message = str(raised.value)
+    assert said in message
+    assert "\n" not in message
+    assert len(message) < 500
+    server.refuses = {}
+    assert hf.generate("Hi", max_new_tokens=3).text == [TEXT]
+
+
+@pytest.mark.parametrize("status", [401, 403, 429])
+def test_a_refusal_at_loading_is_one_line(session, server, status):
+    """Whichever path it is of."""
+    for path in ("models", "completions"):
+        server.refuses = {path: (status, {"error": "no"})}
+        with pytest.raises(EngineError, match=str(status)):
+            hf.load("org/model", endpoint=server.url)
+    assert not session
+
+
+def test_a_server_that_writes_nothing_is_one_line(session, server):
+    """As where the address is that of another service."""
+    server.kind = "text/html; charset=utf-8"
+    with pytest.raises(EngineError, match=r"text/html.* not with a stream of events"):
+        hf.load("org/model", endpoint=server.url)
+    assert not session
+
+
+@pytest.mark.parametrize("after", [1, 2])
+def test_a_server_that_dies_leaves_what_was_written(served, server, after):
+    """A text and a turn; the page says that it is not whole."""
+    server.cut = after
+    whole = [" Rome", " is", "."]
+    result = hf.generate("Where?", max_new_tokens=3)
+    assert result.text == ["".join(whole[:after])]
+    assert "stopped: the server's answer broke off." in " ".join(repr(result).split())
+    assert any("broke off" in note and "is kept" in note for note in notes(result))
+    turn = hf.chat("Where?", max_new_tokens=3)
+    assert turn.text == "".join(whole[:after])
+    assert hf.chat().messages[-1]["content"] == turn.text
+    server.cut = None
+    assert hf.generate("Where?", max_new_tokens=3).text == [TEXT]
+
+
+def test_a_server_that_dies_at_once_leaves_nothing(served, server):
+    """There is no text to keep."""
+    server.cut = 0
+    with pytest.raises(EngineError, match="broke off"):
+        hf.generate("Hi")
+    with pytest.raises(EngineError, match="broke off"):
+        hf.chat("Hi")
+    assert not hf.chat().messages
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("data: {", "what is no JSON"),
+        (b"data: \xff\xfe", "what is no JSON"),
+        ("data: " + "[" * 100_000, "what is no JSON"),
+        ("data: [1]", "no event of OpenAI's protocol"),
+        ('data: {"choices": 5}', "no event of OpenAI's protocol"),
+        ('data: {"choices": [5]}', "no event of OpenAI's protocol"),
+        ('data: {"choices": [{"text": 5}]}', "no event of OpenAI's protocol"),
+        ('data: {"choices": [{"text": "a", "logprobs": 5}]}', "no event"),
+        ('data: {"choices": [{"logprobs": {"content": [{"token": "a"}]}}]}', "no event"),
+        (
+            'data: {"choices": [{"logprobs": {"tokens": ["a"], "token_logprobs": [1, 2]}}]}',
+            "no event",
+        ),
+        (
+            'data: {"choices": [{"logprobs": {"tokens": ["a"], "token_logprobs": ["b"]}}]}',
+            "no event",
+        ),
+        ('data: {"choices": [], "usage": {"prompt_tokens": "x"}}', "no event"),
+        ('data: {"error": {"message": "out of\\nmemory"}}', "gave up: out of memory"),
+    ],
+)
+def test_what_is_malformed_ends_the_text(served, server, line, said):
+    """What was written before is kept; alone it is an error."""
+    server.lines = [*sent(choice("So far"), done=False), line, *sent(choice("never"))]
+    result = hf.chat("Hi")
+    assert result.text == "So far"
+    (note,) = [one for one in notes(result) if said in one]
+    assert note.endswith("what was written is kept")
+    assert "\n" not in note
+    server.lines = [line]
+    with pytest.raises(EngineError, match=said):
+        hf.generate("Hi")
+
+
+def test_a_server_that_is_slow_is_one_line(session, server):
+    """At loading, and in the middle of a text, of which the beginning is kept."""
+    words = {"endpoint": server.url, "name": "far", "set": {"timeout": 0.3}}
+    server.pause = 5.0
+    with pytest.raises(EngineError, match=r"sent nothing for 300 ms: .* --set timeout=SECONDS"):
+        hf.load("org/model", **words)
+    assert not session
+    server.pause = 0.0
+    hf.load("org/model", **words)
+    stuck = threading.Event()
+
+    class Slow(list):
+        def __getitem__(self, cut):
+            yield sent(choice("So far"), done=False)[0]
+            stuck.wait(5)
+
+    server.lines = Slow()
+    result = hf.chat("Hi")
+    stuck.set()
+    assert result.text == "So far"
+    assert any("sent nothing for 300 ms" in note for note in notes(result))
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_an_interrupt_ends_the_request(served, server, first):
+    """At once, while nothing comes; the server sees the client go, and the text is kept."""
+    stuck, begun = threading.Event(), threading.Event()
+
+    class Endless(list):
+        def __getitem__(self, cut):
+            if not first:
+                yield sent(choice("So far"), done=False)[0]
+            begun.set()
+            stuck.wait(20)
+            while not server.left.is_set():
+                yield ": still here"
+
+    server.lines = Endless()
+
+    def interrupt():
+        begun.wait(20)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    result = hf.chat("Hi")
+    assert not stuck.is_set()  # it did not wait for the server
+    stuck.set()
+    assert server.left.wait(20)
+    thread.join()
+    assert result.text == ("" if first else "So far")
+    assert any("interrupted" in note for note in notes(result))
+    server.lines = None
+    assert hf.chat("Hi", max_new_tokens=3).text == TEXT
+
+
+def test_an_interrupt_at_loading_leaves_the_session(session, server):
+    """A server that does not answer holds nobody."""
+    server.pause = 20.0
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        hf.load("org/model", endpoint=server.url)
+    timer.join()
+    assert not session
+
+
+def test_the_token_is_sent_and_never_shown(shell, session, server, monkeypatch, capfd):
+    """Not on a page, in an error, a traceback, the session or the code; a server may repeat it."""
+    server.token = CANARY
+    seen = [shell.error(f"%hf_load org/model -n far --endpoint {server.url}")]
+    monkeypatch.setenv("HF_MAGICS_ENDPOINT_TOKEN", "wrong-7d1f")
+    seen.append(shell.error(f"%hf_load org/model -n far --endpoint {server.url}"))
+    assert "refuses the token of HF_MAGICS_ENDPOINT_TOKEN (401)" in seen[-1]
+    monkeypatch.setenv("HF_MAGICS_ENDPOINT_TOKEN", f" {CANARY}\n")
+    made = shell.run(f"%hf_load org/model -n far --endpoint {server.url}")
+    written = shell.run("%hf_generate --max-new-tokens 3 Hi")
+    turn = shell.run("%hf_chat --max-new-tokens 3 Hi")
+    assert written.text == [TEXT]
+    for result in (made, written, turn):
+        seen += [repr(result), result._repr_html_(), result.code]
+    loaded = session["far"]
+    seen += [repr(loaded), repr(vars(loaded)), repr(vars(loaded.writer)), repr(session.log)]
+    server.refuses = {"completions": (400, {"error": f"what is {CANARY}?"})}
+    seen.append(shell.error("%hf_generate Hi"))
+    assert "what is ***?" in seen[-1]
+    with pytest.raises(HFMagicsError) as raised:
+        hf.generate("Hi")
+    chain = traceback.TracebackException.from_exception(raised.value, capture_locals=True)
+    seen.append("".join(chain.format()))
+    shell.run("%xmode Verbose")
+    shell.error("%hf_generate Hi")
+    seen += list(capfd.readouterr())
+    assert not [one for one in seen if "7d1f" in one]
+    assert server.signed[-1] == f"Bearer {CANARY}"
+
+
+@pytest.mark.parametrize("token", ["a\nb", "café", "a\x00b"])
+def test_what_is_no_token_is_one_line(session, server, monkeypatch, token):
+    """The HTTP library would repeat it."""
+    monkeypatch.setattr(os, "environ", {**os.environ, "HF_MAGICS_ENDPOINT_TOKEN": token})
+    with pytest.raises(hf.HFMagicsError, match="holds characters that no token has") as raised:
+        hf.load("org/model", endpoint=server.url)
+    assert token not in "".join(traceback.format_exception(raised.value))
+    assert not server.signed
+
+
+def test_no_token_is_sent_where_none_is_set(session, server, monkeypatch):
+    """Least of all that of the hub."""
+    monkeypatch.setenv("HF_TOKEN", "hf_canary")
+    hf.load("org/model", name="far", endpoint=server.url)
+    hf.generate("Hi", max_new_tokens=3)
+    hf.chat("Hi", max_new_tokens=3)
+    assert set(server.signed) == {""}
+
+
+LOOPBACK = """
+import hf_magics as hf
+hf.load("org/model", name="far", endpoint={url!r})
+print(hf.generate("Hi", max_new_tokens=3).text[0], hf.chat("Hi", max_new_tokens=3).text)
+"""
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        {"HF_HUB_OFFLINE": "1"},
+        {"HTTP_PROXY": "http://127.0.0.1:9", "ALL_PROXY": "http://127.0.0.1:9"},
+        {"http_proxy": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "1"},
+        {"all_proxy": "socks5://127.0.0.1:9"},
+    ],
+)
+def test_loopback_is_reached_offline_and_past_a_proxy(server, around):
+    """A process of its own: both are read when the libraries are imported."""
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-c", LOOPBACK.format(url=server.url)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **around},
+    )
+    assert ran.stdout == f"{TEXT} {TEXT}\n", ran.stderr
+
+
+def test_other_hosts_are_reached_by_the_proxy(session, server, monkeypatch):
+    """The proxy that the environment names; one that can't be used is one line."""
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTP_PROXY", server.url)
+    hf.load("org/model", endpoint="http://far.invalid")
+    assert hf.chat("Hi", max_new_tokens=3).text == TEXT
+    session.remove("model").close()
+    monkeypatch.setenv("HTTP_PROXY", "nonsense://user:canary@127.0.0.1:9")
+    with pytest.raises(EngineError, match="the proxy that the environment names") as raised:
+        hf.load("org/model", endpoint="http://far.invalid")
+    assert "canary" not in str(raised.value)
+    assert not session
+
+
+def test_a_token_over_an_open_network_is_told_of(session, server, monkeypatch):
+    """An address without encryption, behind a proxy that answers for it."""
+    monkeypatch.setenv("HTTP_PROXY", server.url)
+    monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.setenv("HF_MAGICS_ENDPOINT_TOKEN", CANARY)
+    result = hf.load("org/model", endpoint="http://far.invalid")
+    assert any("unencrypted: an address with https:// hides it" in one for one in notes(result))
+    session.remove("model").close()
