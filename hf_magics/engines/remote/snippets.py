@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.request import getproxies
+
+from huggingface_hub import constants
 
 from hf_magics.engines.remote.address import Address
-from hf_magics.engines.remote.wire import TOKEN
+from hf_magics.engines.remote.wire import TOKEN, http
 from hf_magics.inference.generation.options import Plan
 from hf_magics.snippets import Name, Snippet, call, quoted
 
@@ -33,8 +36,10 @@ def loading(address: Address, timeout: float) -> Snippet:
     # where none is set, the client would send the hub's own token to this server
     token = Name(f'os.environ.get("{TOKEN}", "none")')
     made = call("InferenceClient", base_url=address.url, token=token, timeout=timeout)
+    imports, lines = _reaching(address)
     return Snippet(
-        ("import os", "from huggingface_hub import InferenceClient"), (f"client = {made}",)
+        ("import os", "from huggingface_hub import InferenceClient", *imports),
+        (*lines, f"client = {made}"),
     )
 
 
@@ -77,6 +82,22 @@ def replying(model: str, made: Plan) -> Snippet:
     words = body_words(made)
     made_ = call("client.chat_completion", Name("messages"), model=model, **words)
     return Snippet((), (f"output = {made_}", "texts = [output.choices[0].message.content]"))
+
+
+def _reaching(address: Address) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what hub's HTTP client needs where it would not reach the server from here."""
+    past_proxy = address.loopback and bool(getproxies())
+    if not past_proxy and not constants.is_offline_mode():
+        return (), ()
+    library = http.__name__
+    words = "trust_env=False" if address.loopback else ""
+    return (
+        (f"import {library}", "from huggingface_hub import set_client_factory"),
+        (
+            "# hub's own client reaches no server offline, and none on this machine past a proxy",
+            f"set_client_factory(lambda: {library}.Client({words}))",
+        ),
+    )
 
 
 def _dict(body: Mapping[str, Any]) -> str:

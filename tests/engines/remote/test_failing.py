@@ -264,7 +264,12 @@ def test_no_token_is_sent_where_none_is_set(session, server, monkeypatch):
 LOOPBACK = """
 import hf_magics as hf
 hf.load("org/model", name="far", endpoint={url!r})
-print(hf.generate("Hi", max_new_tokens=3).text[0], hf.chat("Hi", max_new_tokens=3).text)
+written, turn = hf.generate("Hi", max_new_tokens=3), hf.chat("Hi", max_new_tokens=3)
+print(written.text[0], turn.text)
+for result in (written, turn):
+    names = {{}}
+    exec(result.code, names)
+    print(names["texts"])
 """
 
 
@@ -278,7 +283,7 @@ print(hf.generate("Hi", max_new_tokens=3).text[0], hf.chat("Hi", max_new_tokens=
     ],
 )
 def test_loopback_is_reached_offline_and_past_a_proxy(server, around):
-    """A process of its own: both are read when the libraries are imported."""
+    """By the plain code too. A process of its own: both are read when the libraries are imported."""
     ran = subprocess.run(
         [sys.executable, "-W", "error", "-c", LOOPBACK.format(url=server.url)],
         capture_output=True,
@@ -286,7 +291,7 @@ def test_loopback_is_reached_offline_and_past_a_proxy(server, around):
         check=False,
         env={**os.environ, **around},
     )
-    assert ran.stdout == f"{TEXT} {TEXT}\n", ran.stderr
+    assert ran.stdout == f"{TEXT} {TEXT}\n{[TEXT]}\n{[TEXT]}\n", ran.stderr
 
 
 def test_other_hosts_are_reached_by_the_proxy(session, server, monkeypatch):
