@@ -56,7 +56,6 @@ class ModelMagics(Base):
             %hf_load google-bert/bert-base-uncased -n bert --task fill-mask
             %hf_load ./my_model num_labels=3 --class BertForSequenceClassification --dtype bfloat16
             %hf_load -i model --tokenizer tokenizer -n mine
-            %hf_load Qwen/Qwen3-8B --endpoint http://localhost:8000 -n far
         """
         asked = self.ask(self.hf_load, line)
         o = asked.options
