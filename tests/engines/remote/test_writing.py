@@ -29,7 +29,7 @@ def test_a_text_has_the_probabilities_that_came(served, server):
     assert [row["rank"] for row in rows] == [1, 2, 0]  # of the last in the list nobody knows
     assert rows[1]["top"] == pytest.approx({" was": 0.75, " is": 0.125, " has": 0.0625})
     assert result.ids == [[]]  # the server tells none
-    page = repr(result)
+    page = line_of(result)
     for word in ("␣Rome", "0.7500", "␣Paris 0.1250", "7 tokens in, 3 out", "limit of 3 tokens"):
         assert word in page
     assert "as the server tells them" in page
@@ -40,7 +40,7 @@ def test_a_turn_has_them_too(served, server):
     """By the other path of the protocol; the conversation goes along, and its cache is told of."""
     first = hf.chat("Where?", max_new_tokens=2, system="Be short.")
     assert [row["prob"] for row in first.records()] == pytest.approx([0.75, 0.125])
-    assert "Prompt 7 tokens, 4 of them from the cache, 3 read." in repr(first)
+    assert "Prompt 7 tokens, 4 of them from the cache, 3 read." in line_of(first)
     hf.chat("And then?", max_new_tokens=2)
     path, body = server.asked[-1]
     assert path == "/v1/chat/completions"
@@ -50,7 +50,7 @@ def test_a_turn_has_them_too(served, server):
         {"role": "assistant", "content": first.text},
         {"role": "user", "content": "And then?"},
     ]
-    assert "2 turns" in repr(hf.chat())
+    assert "2 turns" in line_of(hf.chat())
 
 
 def test_what_is_asked_is_what_the_line_says(served, server):
@@ -95,14 +95,14 @@ def test_without_probabilities_the_page_says_so(session, server):
     """And counts by what the server counted."""
     server.chances = False
     page = hf.load("org/model", name="far", endpoint=server.url)
-    assert "none: the server gives none" in repr(page)
+    assert "none: the server gives none" in line_of(page)
     result = hf.generate("Where?", max_new_tokens=3)
     assert notes(result) == ["the server gives no token probabilities"]
-    assert "3 out" in repr(result)
+    assert "3 out" in line_of(result)
     server.usage = False
     counted = hf.generate("Where?", max_new_tokens=3)
     assert any("what is counted are pieces of text" in note for note in notes(counted))
-    assert "? tokens in" in repr(counted)
+    assert "? tokens in" in line_of(counted)
 
 
 @pytest.mark.parametrize("fields", [("logprobs",), ("logprobs", "stream_options")])
@@ -181,7 +181,7 @@ def test_an_empty_reply_is_one(served, server):
     server.lines = sent(choice(finish_reason="stop"))
     result = hf.generate("Hi")
     assert result.text == [""]
-    assert "(nothing was written)" in repr(result)
+    assert "(nothing was written)" in line_of(result)
 
 
 def test_reasoning_is_told_of(served, server):
@@ -206,7 +206,7 @@ def test_a_server_without_completions_keeps_conversations(session, server):
     """Its page says so, and %%hf_generate which magic does."""
     server.refuses["completions"] = (404, {"error": "no such path"})
     page = hf.load("org/model", name="far", endpoint=server.url)
-    assert "answered 404: no such path" in repr(page)
+    assert "answered 404: no such path" in line_of(page)
     with pytest.raises(EngineError, match=r"far can't write on .* %%hf_chat asks it"):
         hf.generate("Hi")
     assert hf.chat("Hi", max_new_tokens=3).text == TEXT
