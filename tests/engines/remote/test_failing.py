@@ -170,9 +170,10 @@ def test_an_interrupt_ends_the_request(served, server, first):
 
     class Endless(list):
         def __getitem__(self, cut):
-            if not first:
+            if first:
+                begun.set()
+            else:
                 yield sent(choice("So far"), done=False)[0]
-            begun.set()
             stuck.wait(20)
             while not server.left.is_set():
                 yield ": still here"
@@ -185,7 +186,7 @@ def test_an_interrupt_ends_the_request(served, server, first):
 
     thread = threading.Thread(target=interrupt)
     thread.start()
-    result = hf.chat("Hi")
+    result = hf.chat("Hi", on_text=lambda _: begun.set())
     assert not stuck.is_set()  # it did not wait for the server
     stuck.set()
     assert server.left.wait(20)
