@@ -54,13 +54,15 @@ def load(
         dtype: ``float32``, ``bfloat16``, …; the checkpoint's own where there is none.
         device: ``cpu``, ``cuda:0``, …
         attn: The attention implementation, such as ``eager``.
-        set: Keyword arguments of ``from_pretrained``: ``subfolder``, ``variant``, ``device_map``.
+        set: Keyword arguments of ``from_pretrained``: ``subfolder``, ``variant``, ``device_map``;
+            of a server, ``timeout`` in seconds.
         trust_remote_code: Run code that comes with the checkpoint.
         offline: Take what is in the hub's cache.
         replace: Put it in the place of a model of the same name.
         engine: What computes in the place of torch: ``openvino``, ``llamacpp``.
         quantize: ``int8`` or ``int4``: smaller weights, rounded.
-        endpoint: The address of a server that has the model (OpenAI's protocol).
+        endpoint: The address of a server that has the model (OpenAI's protocol), by the name that
+            ``source`` is; ``HF_MAGICS_ENDPOINT_TOKEN`` in the environment is its token.
         share: The name of a model with the same backbone, whose weights this one uses as well.
         settings: Defaults.
         **fields: Fields of the config.

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from hf_magics.display.words import nearest
 from hf_magics.engines import openvino, quantized
 from hf_magics.engines.llamacpp import loading as llamacpp
+from hf_magics.engines.remote import loading as remote
 from hf_magics.errors import OptionError
 from hf_magics.modeling import loading
 from hf_magics.modeling.results import ModelResult
@@ -23,13 +24,13 @@ _LOADERS: dict[str, Loader] = {
 
 
 def loader_for(spec: LoadSpec) -> Loader:
-    """Return what loads for the engine that a spec names; torch where it names none.
+    """Return what loads for the engine or server that a spec names; torch where it names none.
 
     Raises:
         OptionError: There is no such engine.
     """
     if spec.endpoint:
-        raise OptionError("--endpoint is not there yet")
+        return remote.load
     name = spec.engine or "torch"
     if name == "torch" and spec.quantize:
         return quantized.load

@@ -58,6 +58,7 @@ def enter(
         return ModelResult.of(there, seconds=time.perf_counter() - started, already=True)
     name = session.choose_name(spec.name, fallback, replace=spec.replace)
     loaded, notes = make(dataclasses.replace(spec, name=name))
+    loaded.asked = spec  # by which the same line is known again
     session.add(loaded)
     session.log.append(loaded.spec)
     return ModelResult.of(loaded, seconds=time.perf_counter() - started, notes=notes)

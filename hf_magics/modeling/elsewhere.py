@@ -44,19 +44,16 @@ class EngineModel(LoadedModel):
     snippet: Snippet
 
     @classmethod
-    def of(
-        cls, spec: LoadSpec, asked: LoadSpec, origin: Origin, writer: Any, about: About
-    ) -> EngineModel:
+    def of(cls, spec: LoadSpec, origin: Origin, writer: Any, about: About) -> EngineModel:
         """Return the entry of a model.
 
         Args:
             spec: As it was resolved; its ``name`` is the one in the session.
-            asked: As the line had it, so that the same line can be known again.
             origin: Where it is.
             writer: What writes; its ``loading()`` is the plain code that makes the same.
             about: What its page says.
         """
-        made = cls(spec.name, None, None, None, origin, spec, asked, writer=writer)
+        made = cls(spec.name, None, None, None, origin, spec, spec, writer=writer)
         made.about = about
         made.snippet = writer.loading()
         made.code = script(made.snippet)

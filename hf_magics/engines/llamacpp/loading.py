@@ -36,7 +36,7 @@ def load(
         spec: What to load.
         session: Where to.
         settings: What the spec leaves open.
-        tokenizer: Refused: the file has its own.
+        tokenizer: Refused, as the file has its own.
 
     Raises:
         MissingExtraError: llama-cpp-python is not installed.
@@ -76,9 +76,8 @@ def _made(spec: LoadSpec) -> tuple[EngineModel, tuple[str, ...]]:
     )
     writer = LlamaWriter(llama, spec.name, str(path), words)
     about = _about(llama, header, template=template)
-    asked = spec
     return (
-        EngineModel.of(resolved, asked, found.origin(), writer, about),
+        EngineModel.of(resolved, found.origin(), writer, about),
         (*found.notes, *_notes(llama, header, spec)),
     )
 

@@ -20,7 +20,7 @@ from hf_magics.inference.generation.encoding import Prompts
 from hf_magics.inference.generation.notes import interrupt_notes, never_notes
 from hf_magics.inference.generation.options import Plan, without_lengths
 from hf_magics.inference.generation.results import GenerateResult, named_ids
-from hf_magics.inference.generation.writer import End, Piece, Prompt, PromptRead, Writer
+from hf_magics.inference.generation.writer import EITHER, End, Piece, Prompt, PromptRead, Writer
 from hf_magics.inference.generation.written import INTERRUPTED, Sequence_, Written
 from hf_magics.inference.inputs import Inputs, kind_of_thing
 from hf_magics.modeling.snippets import model_snippet
@@ -115,10 +115,15 @@ def write_with(
         interrupted=interrupted,
         processed=any(step.top != step.raw_top for one in sequences for step in one.steps),
         drawn=made.drawn,
-        notes=(*made.notes, *_notes(prompts, made, sequences, streamed=on_text is not None)),
+        notes=(
+            *made.notes,
+            *_notes(prompts, made, sequences, streamed=on_text is not None),
+            *dict.fromkeys(note for row in rows if row.end for note in row.end.notes),
+        ),
         first_seconds=rows[0].first - started if rows[0].first else math.nan,
         words=loaded.writer.words(named_ids(sequences)),
         counted=_counted(rows),
+        chances=prompts[0].chances,
     )
     return written, rows[-1].read
 
@@ -201,6 +206,8 @@ def _notes(
         said.append("several texts at once are not streamed: give one prompt for that")
     if any(one.stop == INTERRUPTED for one in sequences):
         return [*said, *interrupt_notes(sequences)]
+    if any(one.stop == EITHER for one in sequences):
+        return said  # which may not be in the text
     return [*said, *never_notes(made.stop, sequences)]
 
 

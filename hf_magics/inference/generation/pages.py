@@ -85,7 +85,9 @@ def _legend(written: Written) -> str:
     said = (
         "The stronger the tint, the less likely the token ([brackets] in text: under one tenth); "
     )
-    if written.processed:
+    if written.chances:
+        said += written.chances
+    elif written.processed:
         said += "probabilities are those after the processors (penalties, temperature, top-k …)"
     else:
         said += "probabilities are raw, no processor changed them"

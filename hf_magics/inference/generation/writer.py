@@ -20,12 +20,14 @@ class Prompt:
     """A prompt as a writer takes it.
 
     ``given`` is the writer's own: token IDs, a text, messages. ``tokens`` counts it, None where
-    that is not known before it is read. ``notes`` are what its reader must not miss.
+    that is not known before it is read. ``notes`` are what its reader must not miss. ``chances``
+    says what the probabilities are, where they may be others than the model's own.
     """
 
     given: Any
     tokens: int | None = None
     notes: tuple[str, ...] = ()
+    chances: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,18 @@ class End:
     """Why the writing ended, in the words of the page: ``end token``, ``stop string '.'``.
 
     ``tokens`` counts what was written, where that is another number than that of the pieces;
-    ``rest`` is text of the last piece, where its token completes no character.
+    ``rest`` is text of the last piece, where its token completes no character; ``notes`` are what
+    the reader of the text must not miss.
     """
 
     stop: str
     tokens: int | None = None
     rest: str = ""
+    notes: tuple[str, ...] = ()
 
+
+EITHER = "end token or stop string"
+"""Why the writing ended, where a server does not say which of them it was."""
 
 Event = PromptRead | Piece | End
 

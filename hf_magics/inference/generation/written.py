@@ -47,7 +47,8 @@ class Written:
     interrupt. ``processed`` says that processors changed the scores. ``drawn`` says how
     tokens were drawn, where the line asked for that. Times are in seconds. ``words`` names the
     tokens where no tokenizer does, as the vocabulary has them and as a person reads them;
-    ``counted`` are the tokens that a writer counted, where that is another number than the steps.
+    ``counted`` are the tokens that a writer counted, where that is another number than the steps;
+    ``chances`` says what the probabilities are, where they may be others than the model's own.
     """
 
     sequences: tuple[Sequence_, ...]
@@ -61,6 +62,7 @@ class Written:
     first_seconds: float = math.nan
     words: Mapping[int, tuple[str, str]] | None = None
     counted: int | None = None
+    chances: str = ""
 
     @property
     def new_tokens(self) -> int:

@@ -222,3 +222,11 @@ def test_torch_says_that_the_engine_exists(session, smollm2):
     note = next(note for note in result.page().notes if "--engine llamacpp" in note.text)
     assert note.level == "info"
     assert notes(result)
+
+
+def test_the_same_line_without_a_name_gives_the_same_model(llama_cpp, session, smollm2):
+    """It was numbered: a second copy in memory."""
+    first = hf.load(smollm2, engine="llamacpp", set={"n_ctx": 256})
+    again = hf.load(smollm2, engine="llamacpp", set={"n_ctx": 256})
+    assert first.name == again.name
+    assert len(session) == 1
