@@ -8,12 +8,13 @@ from typing import Any
 
 import torch
 
+from hf_magics.errors import HFMagicsError
 from hf_magics.inference.mapping.sources import Window
 from hf_magics.inference.mapping.worker import Finished, Worker
 from hf_magics.snippets import Snippet
 
-Ran = tuple[Finished, tuple[Snippet, ...] | None, int | None]
-"""A window's answers, and how they were decoded, for the plain code."""
+Ran = tuple[Finished, tuple[Snippet, ...] | None, int | None] | HFMagicsError
+"""A window's answers, and how they were decoded, for the plain code; or why it can't be run."""
 
 _TRIES = 2
 
@@ -52,7 +53,10 @@ class WindowActor:
     def run(self, window: Window) -> Ran:
         """Tokenise and run one window."""
         worker = self._worker
-        done = worker.finish(worker.prepare(window))
+        try:
+            done = worker.finish(worker.prepare(window))
+        except HFMagicsError as error:  # a value, since Ray makes texts of what is raised
+            return error.with_traceback(None)
         return done, worker.decoding, worker.limit
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:

@@ -16,10 +16,13 @@ from hf_magics.inference.mapping.threads import physical_cores
 from hf_magics.optional import optional
 
 _WAIT_S = 5.0
+_QUIET = {
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",  # what its core writes past Python, of Ray Data's own actors
+}
 _LOOPBACK = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # on one machine: addresses of loopback alone
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 
 
@@ -37,9 +40,8 @@ def cluster(address: str) -> Iterator[Any]:
         MissingExtraError: Ray is not installed.
         EngineError: No cluster answers at the address, or it can't be started.
     """
-    if not address:
-        for name, value in _LOOPBACK.items():
-            os.environ.setdefault(name, value)
+    for name, value in (_QUIET if address else _QUIET | _LOOPBACK).items():
+        os.environ.setdefault(name, value)
     ray = optional("ray", extra="ray")
     optional("ray.data", extra="ray")
     logging.getLogger("ray.data").setLevel(logging.ERROR)
@@ -93,13 +95,21 @@ def _check_address(address: str) -> None:
 
 @contextlib.contextmanager
 def _only_errors() -> Iterator[None]:
-    """Leave unsaid what Ray logs of its own start: that its cluster has a token, where it is."""
+    """Leave unsaid what Ray says of its own start: that its cluster has a token, how it logs.
+
+    Its core writes past Python, to the process's standard error.
+    """
     logger = logging.getLogger("ray")
     before = logger.level
     logger.setLevel(logging.ERROR)
+    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
     try:
         yield
     finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
         logger.setLevel(before)
 
 

@@ -50,8 +50,6 @@ class _Pool:
             for ran in self._stream(feed):
                 window = feed.came_back()
                 yield window, self._taken(ran or isolate(self._ray, self._apart, window))
-        except self._ray.exceptions.RayError as error:
-            raise _own(error) or error from None
         finally:
             feed.close()
             self._ray.kill(self._desk)
@@ -81,6 +79,8 @@ class _Pool:
 
     def _taken(self, ran: Ran) -> Finished:
         """Tell the worker here what those there did."""
+        if isinstance(ran, HFMagicsError):
+            raise ran
         done, decoding, limit = ran
         worker = self._worker
         if worker.decoding is None:
@@ -112,14 +112,6 @@ def _check(worker: Worker) -> None:
             f"--on ray runs torch models, and {loaded.name} is computed by "
             f"{loaded.engine.words if loaded.engine else 'an engine'}: load it without --engine"
         )
-
-
-def _own(error: BaseException) -> HFMagicsError | None:
-    """Return the error of ours that an actor raised, None where it was another."""
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, HFMagicsError):
-        cause = getattr(cause, "cause", None) or cause.__cause__
-    return type(cause)(*cause.args) if cause is not None else None
 
 
 def _nothing(_: int) -> None:

@@ -4,7 +4,7 @@ import os
 import signal
 from pathlib import Path
 
-MARK = 30_000  # a token that no other text of the tests has
+MARK = 29145  # zebra, a token that no other text of the tests has
 
 
 def end(_module, _args, kwargs) -> None:

@@ -51,7 +51,7 @@ def small(session, minilm, monkeypatch):
 def marked(loaded, count, at) -> list:
     """Rows of which one has the mark in it."""
     rows = rows_of(count)
-    rows[at] = loaded.tokenizer.convert_ids_to_tokens(MARK) + " is the mark"
+    rows[at] = "the zebra is the mark"
     assert MARK in loaded.tokenizer(rows[at])["input_ids"]
     return rows
 
@@ -120,10 +120,10 @@ def test_a_job_begun_on_ray_ends_here_with_the_same_bytes(small, tmp_path):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Journal, "add", counted)
-        with pytest.raises(MapInterruptedError, match="48 finished rows"):
+        with pytest.raises(MapInterruptedError, match="finished rows: they are kept"):
             hf.map(rows, task="embed", batch_tokens=512, to=str(to), on="ray")
     result = hf.map(rows, task="embed", batch_tokens=512, to=str(to))
-    assert any("48 rows were finished before" in note.text for note in result.page().notes)
+    assert any("rows were finished before" in note.text for note in result.page().notes)
     assert to.read_bytes() == whole.read_bytes()
 
 
