@@ -226,7 +226,8 @@ def _notes(loaded: LoadedModel, tally: Tally) -> list[str | Note]:
             f"{plural(failed, 'row')} failed: each has its error in the column 'error', no answer"
         )
     if cut := tally.total("cut"):
-        said.append(f"{plural(cut, 'text')} longer than the limit lost their end: --max-length N")
+        its = "its" if cut == 1 else "their"
+        said.append(f"{plural(cut, 'text')} longer than the limit lost {its} end: --max-length N")
     return said
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -13,10 +14,21 @@ import pytest
 import torch
 
 import hf_magics as hf
-from hf_magics.errors import HeadError, InputError, MapInterruptedError, OptionError, SaveError
+from hf_magics.errors import (
+    EngineError,
+    HeadError,
+    InputError,
+    MapInterruptedError,
+    OptionError,
+    SaveError,
+)
 from hf_magics.inference.mapping.worker import Worker
 from hf_magics.inference.tasks.classify import Classify
 from hf_magics.inference.tasks.embed import Embed
+from hf_magics.modeling.elsewhere import About, EngineModel
+from hf_magics.modeling.store import Origin
+from hf_magics.snippets import Snippet
+from hf_magics.specs import LoadSpec
 from tests.inference.mapping.rows import rows_of
 
 ROOT = Path(__file__).parents[3]
@@ -351,3 +363,23 @@ def test_the_code_gives_the_same(small, short_windows):
     lines = result.code.replace("model.eval()", "model = given; model.eval()")
     exec(lines, made | {"given": small.model}, made)
     assert np.abs(torch.stack(made["answers"]).numpy() - result.embeddings).max() < 1e-5
+
+
+def test_a_very_long_line_is_cut_at_the_limit(small, tmp_path):
+    """Two megabytes in one line: its vector is that of its beginning, and the page says so."""
+    source = tmp_path / "long.txt"
+    source.write_text("first\n" + "word " * 400_000 + "\nlast\n", encoding="utf-8")
+    result = hf.map(source, task="embed", max_length=16)
+    begin = hf.map(["word " * 14], task="embed", max_length=16)
+    np.testing.assert_allclose(result.embeddings[1], begin.embeddings[0], atol=1e-5)
+    assert any("1 text longer than the limit" in note.text for note in result.page().notes)
+
+
+def test_a_model_without_torch_weights_is_one_line(session):
+    """A map needs a forward pass, which an engine for writing does not have."""
+    about = About("far away", "runs elsewhere", "%hf_load it here")
+    spec = LoadSpec("far", "far")
+    writer = SimpleNamespace(loading=lambda: Snippet((), ()), close=lambda: None)
+    session.add(EngineModel.of(spec, Origin("endpoint", "far"), writer, about))
+    with pytest.raises(EngineError, match="far runs elsewhere, which has no torch weights"):
+        hf.map(["a text"])
