@@ -155,7 +155,7 @@ def test_saved_and_read_back_it_is_a_whole_checkpoint(both, tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ({"share": "frist"}, "no model named 'frist'.*first"),
+        ({"share": "first1"}, "no model named 'first1'.*first"),
         ({"dtype": "bfloat16"}, "first is in float32"),
         ({"engine": "openvino"}, "leave out --engine"),
         ({"num_hidden_layers": 2, "intermediate_size": 64}, "changes the backbone"),
