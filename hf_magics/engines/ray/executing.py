@@ -8,6 +8,7 @@ import pickle
 from collections.abc import Generator, Iterator
 from typing import Any
 
+from hf_magics.display.words import one_line
 from hf_magics.engines.ray.actor import Desk, Ran, WindowActor
 from hf_magics.engines.ray.cluster import cluster
 from hf_magics.engines.ray.feeding import Feed
@@ -50,9 +51,15 @@ class _Pool:
             for ran in self._stream(feed):
                 window = feed.came_back()
                 yield window, self._taken(ran or isolate(self._ray, self._apart, window))
+        except self._ray.exceptions.RayError as error:
+            raise EngineError(
+                f"Ray gave up ({one_line(error)[-200:]}): --to FILE or --checkpoint DIR keeps what "
+                "is finished, and the same line goes on from there"
+            ) from error
         finally:
             feed.close()
-            self._ray.kill(self._desk)
+            with contextlib.suppress(Exception):  # of a cluster that has gone there is nothing left
+                self._ray.kill(self._desk)
         if feed.error is not None:
             raise feed.error
 
@@ -92,17 +99,19 @@ class _Pool:
 def _sizes(ray: Any, actors: int | None, kind: str) -> tuple[int, int]:
     """Return the number of actors, a GPU or a node each where none is asked, and their threads.
 
+    The threads are the most with which all of them fit on the nodes.
+
     Raises:
         EngineError: The cluster has no room for so many.
     """
-    there = ray.cluster_resources()
-    most = int(there.get(kind, 0))
-    chosen = actors or (most if kind == "GPU" else len(ray.nodes())) or 1
-    if chosen > most:
-        raise EngineError(
-            f"--actors {chosen}: the cluster has {most} {kind}s, one an actor at least"
-        )
-    return chosen, max(1, int(there.get("CPU", 1)) // chosen)
+    nodes = [one["Resources"] for one in ray.nodes() if one["Alive"]]
+    there = [int(one.get(kind, 0)) for one in nodes]
+    chosen = actors or (sum(there) if kind == "GPU" else len(nodes)) or 1
+    if chosen > sum(there):
+        raise EngineError(f"--actors {chosen}: the cluster has {sum(there)} {kind}s")
+    cpus = [int(one.get("CPU", 0)) for one in nodes]
+    fits = (n for n in range(max(cpus), 1, -1) if sum(one // n for one in cpus) >= chosen)
+    return chosen, next(fits, 1)
 
 
 def _check(worker: Worker) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hf_magics.engines.ray.actor import Ran
+from hf_magics.errors import EngineError
 from hf_magics.inference.mapping.sources import Window
 
 _KILLED = "killed its worker each time it was run"
@@ -19,9 +20,17 @@ def isolate(ray: Any, actor: Callable[[], Any], window: Window) -> Ran:
         ray: The module, with its cluster.
         actor: Starts an actor.
         window: The rows.
+
+    Raises:
+        EngineError: An actor dies without a row, as where there is no room for the model.
     """
     guilty: set[int] = set()
     ran = _run(ray, actor, window)
+    if ran is None and _run(ray, actor, dataclasses.replace(window, rows=())) is None:
+        raise EngineError(
+            "the actors of Ray die as they load the model, as where there is no room for it: "
+            "--actors N takes fewer"
+        )
     while ran is None:
         guilty.add(_find(ray, actor, window, guilty))
         ran = _run(ray, actor, _without(window, guilty))

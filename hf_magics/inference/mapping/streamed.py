@@ -15,7 +15,7 @@ from hf_magics.inference.mapping.sources import Row, Window, cut
 _WHOLE = 2**26
 _SAMPLES, _SAMPLE = 256, 2**16
 _BOM = b"\xef\xbb\xbf"
-_AHEAD = 8  # windows that may be read and not run yet
+_AHEAD = 256  # windows that may be read and not run yet
 
 
 class Streamed:
