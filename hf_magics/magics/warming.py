@@ -32,6 +32,7 @@ class WarmStart:
         self._shell = shell
         self._wanted = wanted
         self._cells = 0
+        self._quiet = False  # no cell has begun since the notebook was found idle
         self._changed = threading.Condition()
         self._stopped = False
         self._thread: threading.Thread | None = None
@@ -64,6 +65,7 @@ class WarmStart:
 
     def _cell_begins(self) -> None:
         self._cells += 1
+        self._quiet = False
         with interrupts_held() as held, IMPORTING:
             pass
         if held:  # an interrupt of an event's callback is lost: the cell is to have it
@@ -98,6 +100,7 @@ class WarmStart:
             while not self._stopped and self._wanted():
                 if self._cells:
                     self._changed.wait()
-                elif not self._changed.wait(_IDLE_S) and not self._cells:
+                elif self._quiet or not (self._changed.wait(_IDLE_S) or self._cells):
+                    self._quiet = True
                     return True
         return False

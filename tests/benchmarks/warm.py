@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.magics.kernels import Kernel
 
-ROUNDS, IDLE_S = 5, 5.0
+ROUNDS, IDLE_S = 3, 5.0
 PLAIN = """
 import torch
 from transformers import AutoModel, AutoTokenizer
