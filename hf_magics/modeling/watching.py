@@ -45,13 +45,12 @@ def watched(label: str, *, notes: list[str]) -> Iterator[Meter]:
 @contextlib.contextmanager
 def watched_hub(label: str) -> Iterator[Meter]:
     """Run the block with the hub's bars off, and what it says of new tries in our line."""
-    logger = logging.getLogger("huggingface_hub")
-    with progress(label) as meter, hub_utils.disable_progress_bars():
-        handlers, logger.handlers = logger.handlers, [_Teller(meter)]
-        try:
-            yield meter
-        finally:
-            logger.handlers = handlers
+    with (
+        progress(label) as meter,
+        hub_utils.disable_progress_bars(),
+        _handled("huggingface_hub", _Teller(meter)),
+    ):
+        yield meter
 
 
 class Bar:
@@ -159,12 +158,23 @@ def _warnings_into(notes: list[str]) -> Iterator[None]:
 @contextlib.contextmanager
 def logged_into(notes: list[str], name: str) -> Iterator[None]:
     """Run the block with what a logger warns of put into ``notes``, once each, and nowhere else."""
+    with _handled(name, _Collector(notes)):
+        yield
+
+
+@contextlib.contextmanager
+def _handled(name: str, handler: logging.Handler) -> Iterator[None]:
+    """Run the block with all that a logger says given to this handler alone.
+
+    Not to the root's either: transformers' logger propagates where ``CI`` is in the environment.
+    """
     logger = logging.getLogger(name)
-    handlers, logger.handlers = logger.handlers, [_Collector(notes)]
+    before = logger.handlers, logger.propagate
+    logger.handlers, logger.propagate = [handler], False
     try:
         yield
     finally:
-        logger.handlers = handlers
+        logger.handlers, logger.propagate = before
 
 
 class _Stray(io.TextIOBase):

@@ -24,7 +24,7 @@ from hf_magics.errors import EngineError
 from hf_magics.modeling.weights import weights_hash
 
 MODEL, WEIGHTS, _SUMS = "model.xml", "model.bin", "sha256.json"
-_FORMAT = 1  # to be raised when the way of converting changes
+_FORMAT = 2  # to be raised when the way of converting changes
 
 
 def cache_folder() -> Path:

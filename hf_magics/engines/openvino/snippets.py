@@ -60,9 +60,11 @@ def engine_snippet(
     lines = flat.split("\n")
     if quantize:
         imports.append("import nncf")
-        lines.append(
-            "graph = nncf.compress_weights(graph, mode=nncf.CompressWeightsMode.INT8_ASYM)"
-        )
+        lines += [
+            'tables = nncf.IgnoredScope(types=["Gather"], validate=False)  # of embeddings',
+            "mode = nncf.CompressWeightsMode.INT8_ASYM",
+            "graph = nncf.compress_weights(graph, mode=mode, ignored_scope=tables)",
+        ]
     compiled = call("openvino.compile_model", Name("graph"), "CPU", COMPILED_FOR)
     lines.append(f"compiled = {compiled}")
     return Snippet(tuple(imports), (*lines, *_forward(tuple(shapes), layout)))

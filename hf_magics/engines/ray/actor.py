@@ -54,7 +54,8 @@ class WindowActor:
         """Tokenise and run one window."""
         worker = self._worker
         try:
-            done = worker.finish(worker.prepare(window))
+            with worker.at_speed():
+                done = worker.finish(worker.prepare(window))
         except HFMagicsError as error:  # a value, since Ray makes texts of what is raised
             return error.with_traceback(None)
         return done, worker.decoding, worker.limit

@@ -41,6 +41,11 @@ def identity(spec: MapSpec, source: Source, loaded: LoadedModel) -> dict[str, An
     return plain
 
 
-def versions() -> dict[str, str]:
+def versions(*, packs: bool) -> dict[str, str]:
     """Return what the last digits of an answer depend on."""
-    return {"torch": torch.__version__, "transformers": transformers.__version__}
+    kernels = f"packed for {torch.backends.cpu.get_cpu_capability()}" if packs else "plain"
+    return {
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "weights": kernels,
+    }

@@ -23,6 +23,7 @@ from hf_magics.inference.mapping.sources import Source, Window
 from hf_magics.inference.mapping.tally import Tally
 from hf_magics.inference.mapping.threads import physical_threads
 from hf_magics.inference.mapping.worker import Finished, Worker
+from hf_magics.inference.packing import can_pack
 from hf_magics.inference.tasks import Request, Task, task_for
 from hf_magics.modeling.snippets import model_snippet
 from hf_magics.modeling.store import LoadedModel, Session
@@ -172,22 +173,26 @@ class _Job:
 
     def _plan(self) -> dict[str, Any]:
         """Return the plan of a new job: the size of windows and batches."""
+        self.worker.packs = can_pack(self.worker.request.loaded)
         if not self.worker.budget:
             self.worker.budget = find_budget(self.worker, self.source)
         return {
             "rows": self.task.window,
             "chars": _CHARS,
             "budget": self.worker.budget,
-            "versions": versions(),
+            "packs": self.worker.packs,
+            "versions": versions(packs=self.worker.packs),
         }
 
     def _take_up(self, begun: dict[str, Any], entries: list[Entry]) -> None:
         """Go on by the plan of the job as it was begun."""
         plan = begun["plan"]
         self.worker.budget = entries[-1].budget if entries else plan["budget"]
-        if plan["versions"] != versions():
+        self.worker.packs = plan["packs"] and can_pack(self.worker.request.loaded)
+        now = versions(packs=self.worker.packs)
+        if plan["versions"] != now:
             self.tally.notes.append(
-                f"begun with {_named(plan['versions'])}, gone on with {_named(versions())}: "
+                f"begun with {_named(plan['versions'])}, gone on with {_named(now)}: "
                 "the last digits may differ"
             )
 

@@ -22,7 +22,7 @@ from hf_magics.inference.mapping.sources import Window
 from hf_magics.inference.mapping.tables import Table
 from hf_magics.inference.mapping.worker import Finished
 
-_FORMAT = 1
+_FORMAT = 2
 _JOB, _WINDOWS, _LOCK, _DONE = "job.json", "windows.jsonl", "lock", "done.json"
 
 

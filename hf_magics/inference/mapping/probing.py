@@ -30,13 +30,14 @@ def find_budget(worker: Worker, source: Source) -> int:
     window = next(source.windows(worker.task.window, _CHARS), None)
     if window is None or worker.task.window < _WHOLE_WINDOW:
         return usual
-    lenient = Worker(worker.task, worker.request, worker.column, usual)
+    lenient = Worker(worker.task, worker.request, worker.column, usual, packs=worker.packs)
     prepared = lenient.prepare(window)
     whole = source.count is None or source.count > len(window.rows)
     if prepared.rows is None or (prepared.tokens < _WORTH * sum(candidates) // 4 and not whole):
         return usual
     try:
-        loaded.batch_tokens = _fastest(lenient, prepared, candidates)
+        with lenient.at_speed():
+            loaded.batch_tokens = _fastest(lenient, prepared, candidates)
     except (FitError, InputError):  # told of in its row when that is run
         return usual
     return loaded.batch_tokens

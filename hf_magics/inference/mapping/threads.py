@@ -38,7 +38,7 @@ def here(worker: Worker, windows: Iterator[Window]) -> Generator[tuple[Window, F
         window = next(windows, None)
         return None if window is None else worker.prepare(window)
 
-    with ThreadPoolExecutor(1, thread_name_prefix="hf-magics-tokenise") as pool:
+    with worker.at_speed(), ThreadPoolExecutor(1, thread_name_prefix="hf-magics-tokenise") as pool:
         coming: Future[Prepared | None] = pool.submit(ready)
         while (prepared := coming.result()) is not None:
             coming = pool.submit(ready)

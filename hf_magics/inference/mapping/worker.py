@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,7 @@ from hf_magics.inference.checks import why_no_text
 from hf_magics.inference.inputs import Inputs, read_inputs
 from hf_magics.inference.mapping.sources import Window
 from hf_magics.inference.mapping.tables import Table, table_of
+from hf_magics.inference.packing import packed
 from hf_magics.inference.rows import Rows
 from hf_magics.inference.tasks import Done, Request, Task
 from hf_magics.snippets import Snippet
@@ -65,9 +67,14 @@ class Worker:
     column: str
     budget: int
     strict: bool = False
+    packs: bool = False
     on_tokens: Callable[[int], None] = field(default=lambda _: None)
     decoding: tuple[Snippet, ...] | None = None
     limit: int | None = None
+
+    def at_speed(self) -> AbstractContextManager[None]:
+        """Return the block in which the model is as fast as it can be, as the job's plan says."""
+        return packed(self.request.loaded.model, wanted=self.packs)
 
     def prepare(self, window: Window) -> Prepared:
         """Tokenise a window; runs beside the model, and so leaves torch alone.

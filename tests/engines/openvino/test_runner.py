@@ -77,7 +77,7 @@ def test_antiberty_fills_masks_as_with_torch(hf, antiberty):
 
 
 def test_int8_is_smaller_and_not_called_exact(hf, minilm):
-    """A quarter of the bytes, vectors of the same direction, and the page says how far they are."""
+    """A quarter of the bytes of its matrices, vectors of the same direction, and the page says how far they are."""
     hf.load(minilm, name="torch_s")
     loaded = hf.load(minilm, name="small", engine="openvino", quantize="int8")
     one, other = (hf.infer(["Hello!", "Cool."], model=name) for name in ("small", "torch_s"))
@@ -85,9 +85,9 @@ def test_int8_is_smaller_and_not_called_exact(hf, minilm):
     assert all(0.99 < float(a @ b) < 0.999999 for a, b in both_s)
     said = rows(loaded)
     assert said["engine"].endswith(", int8 weights")
-    assert said["compiled"].startswith("23.0 MB")
+    assert said["compiled"].startswith("58.6 MB")  # 4 bytes a number of the embeddings, else 1
     assert said["against torch"].endswith("not exact")
-    assert "least cosine 0.99" in said["against torch"]
+    assert "least cosine 0.999" in said["against torch"]
 
 
 def test_nothing_is_printed_and_nothing_is_left_behind(tiny, tmp_path):
@@ -113,7 +113,9 @@ assert rich.get_console().file is sys.stdout
 
 def _env(folder):
     root = str(Path(__file__).parents[2])
-    return os.environ | {"HF_MAGICS_CACHE": str(folder / "cache"), "PYTHONPATH": root}
+    # with CI, transformers' logger hands all on to the root's, where OpenVINO has a handler
+    more = {"HF_MAGICS_CACHE": str(folder / "cache"), "PYTHONPATH": root, "CI": "true"}
+    return os.environ | more
 
 
 def test_a_mask_and_types_that_are_left_out_are_filled(hf, tiny):
