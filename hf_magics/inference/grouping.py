@@ -13,7 +13,7 @@ from hf_magics.inference.merging import Merger, can_merge
 from hf_magics.modeling.store import LoadedModel
 
 _FEW = 8
-_ON_CPU, _ON_GPU = 2_048, 16_384  # tokens of a batch where nobody measured
+_ON_CPU, _ON_GPU = 1_024, 16_384  # tokens of a batch where nobody measured
 
 
 def budget_of(loaded: LoadedModel) -> int:

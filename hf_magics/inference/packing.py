@@ -34,7 +34,7 @@ def can_pack(loaded: LoadedModel) -> bool:
         return False
     weights = {id(one.weight): one.weight for one in _layers(loaded.model)}.values()
     nbytes = sum(one.numel() * one.element_size() for one in weights)
-    return 0 < nbytes * _ROOM < psutil.virtual_memory().available
+    return bool(0 < nbytes * _ROOM < psutil.virtual_memory().available)
 
 
 @contextlib.contextmanager

@@ -25,11 +25,16 @@ from hf_magics.display.words import one_line
 from hf_magics.errors import HFMagicsError, OptionError
 from hf_magics.magics.binding import bind
 from hf_magics.magics.hints import hints_on
-from hf_magics.magics.options import Asked, read
+from hf_magics.magics.lines import look_up
+from hf_magics.magics.options import Asked, pairs, read
 from hf_magics.magics.progress import line_maker, stream_maker
 from hf_magics.settings import Settings
 
 _TRAITS: dict[type, type[TraitType[Any, Any]]] = {bool: Bool, int: Int, str: Unicode}
+_AS_THEY_ARE = (
+    *("task", "max_length", "template", "multi_label", "from_", "top_k", "aggregate"),
+    *("pooling", "beams", "max_new_tokens"),
+)
 _EXAMPLES = "\nExamples:\n"
 _DEFAULTS = {one.name: one for one in fields(Settings)}
 
@@ -94,6 +99,18 @@ class Base(Magics):
         if isinstance(found, str) and found.startswith("["):
             raise OptionError("--labels takes a,b,c or the name of a list, without $ and brackets")
         return found
+
+    def task_words(self, given: Any) -> dict[str, Any]:
+        """Return what a line says of a task and its limits, as the verbs take it: all but TO.
+
+        Raises:
+            OptionError: There is no label in ``--labels``, or no such variable for ``--context``.
+        """
+        return {name: getattr(given, name) for name in _AS_THEY_ARE} | {
+            "labels": self.labels(given.labels),
+            "context": look_up(given.context, self.variables) if given.context else None,
+            "set": pairs(given.set),
+        }
 
     def give(self, asked: Asked, result: Shown, method: Any) -> Shown:
         """Bind the result where ``-o`` says so, and return the one that is shown."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from IPython.core.completer import SimpleCompletion, context_matcher
 
+from hf_magics.magics.columns import SUFFIXES, columns_of
 from hf_magics.magics.options import CHOICES, option_names
 from hf_magics.modeling import catalog
 from hf_magics.modeling.heads import ANSWERED, AUTO_CLASSES
@@ -17,6 +19,7 @@ from hf_magics.modeling.store import session
 _LINE = re.compile(r"^\s*(?:[\w.]+\s*=\s*)?%%?(?P<magic>hf\w*)\s+(?P<rest>.*)$", re.DOTALL)
 _WRITING = {"hf_generate", "hf_chat"}
 _TEXT = {"hf_infer", "hf_tokens", *_WRITING}
+_ANSWERING = {*_TEXT, "hf_map"}
 
 
 def complete(shell: Any) -> Callable[[Any], Any]:
@@ -56,6 +59,8 @@ def _offers(shell: Any, name: str, before: list[str], word: str) -> Iterable[tup
         return _named("value", _values(shell, name, action.option_strings[-1], plain, word))
     if word.startswith("-"):
         return _named("option", sorted(known))
+    if name == "hf_map":
+        return [] if plain else _columns(shell, word)
     return _arguments(name, plain, word)
 
 
@@ -67,13 +72,25 @@ def _values(shell: Any, name: str, option: str, plain: list[str], word: str) -> 
         return _variables(shell)
     if option == "--tokenizer":
         return [*session, *_variables(shell), *catalog.cached_ids(), *catalog.folders(word)]
+    if option == "--column":
+        return [shlex.quote(one) for one in columns_of(plain[0], shell.user_ns)] if plain else []
     if option == "--class":
         return [*_classes(plain), *AUTO_CLASSES]
     return _choices(name, option)
 
 
+def _columns(shell: Any, word: str) -> list[tuple[str, str]]:
+    """Return what ``%hf_map`` runs: variables, columns of one that is a table, files."""
+    table, dot, _ = word.partition(".")
+    if dot and table in shell.user_ns:
+        known = [one for one in columns_of(table, shell.user_ns) if one.isidentifier()]
+        return _named("column", [f"{table}.{one}" for one in known])
+    files = catalog.folders(word, suffixes=(*SUFFIXES, ".gz"))
+    return _named("variable", _variables(shell)) + _named("file", files)
+
+
 def _choices(name: str, option: str) -> list[str]:
-    if option == "--task" and name in _TEXT:
+    if option == "--task" and name in _ANSWERING:
         return list(ANSWERED)
     if option == "--set" and name == "hf_load":
         return [f"{one}=" for one in catalog.LOAD_ARGUMENTS]

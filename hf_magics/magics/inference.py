@@ -9,7 +9,6 @@ from hf_magics import api
 from hf_magics.display.shown import Shown
 from hf_magics.magics.base import Base, magic
 from hf_magics.magics.binding import check_output
-from hf_magics.magics.lines import look_up
 from hf_magics.magics.options import (
     INPUT,
     LENGTH,
@@ -18,7 +17,6 @@ from hf_magics.magics.options import (
     TASK,
     WHOLE,
     options,
-    pairs,
     payload,
 )
 
@@ -99,20 +97,8 @@ class InferenceMagics(Base):
         result = api.infer(
             inputs,
             model=o.model,
-            task=o.task,
-            max_length=o.max_length,
-            labels=self.labels(o.labels),
-            template=o.template,
-            multi_label=o.multi_label,
-            context=look_up(o.context, self.variables) if o.context else None,
-            from_=o.from_,
             to=o.to,
-            top_k=o.top_k,
-            aggregate=o.aggregate,
-            pooling=o.pooling,
-            beams=o.beams,
-            max_new_tokens=o.max_new_tokens,
-            set=pairs(o.set),
+            **self.task_words(o),
             variable=variable,
             settings=self.settings,
         )

@@ -16,7 +16,7 @@ from hf_magics.magics.base import Base, magic
 from hf_magics.magics.binding import check_output
 from hf_magics.magics.generation import MODEL
 from hf_magics.magics.lines import look_up
-from hf_magics.magics.options import LENGTH, OUTPUT, SET, TASK, options, pairs
+from hf_magics.magics.options import LENGTH, OUTPUT, SET, TASK, options
 
 _USAGE = "%hf_map IN -o OUT | --to FILE"
 # --to is the file here
@@ -73,29 +73,17 @@ class MapMagics(Base):
         result = api.map(
             inputs,
             model=o.model,
-            task=o.task,
             column=o.column,
             to=o.to,
             checkpoint=o.checkpoint,
             overwrite=o.overwrite,
             strict=o.strict,
             batch_tokens=o.batch_tokens,
-            max_length=o.max_length,
-            labels=self.labels(o.labels),
-            template=o.template,
-            multi_label=o.multi_label,
-            context=look_up(o.context, self.variables) if o.context else None,
-            from_=o.from_,
             to_language=o.to_language,
-            top_k=o.top_k,
-            aggregate=o.aggregate,
-            pooling=o.pooling,
-            beams=o.beams,
-            max_new_tokens=o.max_new_tokens,
-            set=pairs(o.set),
             on=o.on,
             address=o.address,
             actors=o.actors,
+            **self.task_words(o),
             variable=variable,
             settings=self.settings,
         )

@@ -8,6 +8,7 @@ import importlib.util
 import json
 import os
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 _MAPPINGS = ("auto_mappings.py", "configuration_auto.py")
@@ -112,8 +113,8 @@ def cached_ids() -> list[str]:
     return sorted(one.name.removeprefix("models--").replace("--", "/") for one in folders)
 
 
-def folders(start: str) -> list[str]:
-    """Return the folders and GGUF files whose path begins so."""
+def folders(start: str, suffixes: Collection[str] = (".gguf",)) -> list[str]:
+    """Return the folders, and the files with such a suffix, whose path begins so."""
     head, _, last = start.rpartition("/")
     parent = _path(f"{head}/" if head or start.startswith("/") else ".")
     prefix = start[: len(start) - len(last)]
@@ -123,7 +124,7 @@ def folders(start: str) -> list[str]:
         return []
     shown = [one for one in entries if last or not one.name.startswith(".")]
     found = [f"{prefix}{one.name}/" for one in shown if one.is_dir()]
-    return found + [prefix + one.name for one in shown if one.suffix == ".gguf"]
+    return found + [prefix + one.name for one in shown if one.suffix in suffixes]
 
 
 def _snapshots(repo_id: str) -> list[Path]:

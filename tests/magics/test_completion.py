@@ -108,6 +108,34 @@ def test_every_field_of_a_generation_is_offered(tab):
     assert {one.rpartition(" ")[2][:-1] for one in tab("%hf_generate --set ")} == fields
 
 
+def test_the_columns_of_a_map_are_offered(shell, tab, tmp_path, monkeypatch):
+    """Variables and files, the columns of a table, of a dataset and of each kind of file."""
+    import datasets
+    import pandas as pd
+
+    monkeypatch.chdir(tmp_path)
+    frame = pd.DataFrame({"text": ["a"], "the id": [1], "tag": ["b"]})
+    shell.names["frame"] = frame
+    shell.names["rows"] = datasets.Dataset.from_pandas(frame)
+    frame.to_csv("films.csv", index=False)
+    frame.to_csv("films.tsv.gz", index=False, sep="\t")
+    frame.to_json("films.jsonl", orient="records", lines=True)
+    frame.to_parquet("films.parquet")
+    Path("films.txt").write_text("a\n")
+    Path("films.doc").write_text("a\n")
+    Path("broken.parquet").write_text("a\n")
+    files = ("films.csv", "films.jsonl", "films.parquet", "films.tsv.gz", "films.txt")
+    assert tab("%hf_map fil") == [f"%hf_map {one}" for one in files]
+    assert "%hf_map frame" in tab("%hf_map fr")
+    assert tab("%hf_map frame.t") == ["%hf_map frame.text", "%hf_map frame.tag"]
+    for table in ("frame", "rows", *files[:4]):
+        start = f"%hf_map {table} --column "
+        assert tab(start) == [start + one for one in ("text", "'the id'", "tag")], table
+    for table in ("films.txt", "broken.parquet", "no_such", "fil"):
+        assert not any("--column t" in one for one in tab(f"%hf_map {table} --column t"))
+    assert "%hf_map frame.text --task embed" in tab("%hf_map frame.text --task em")
+
+
 def test_variables_are_offered(shell, tab):
     """For ``-i``, ``-o`` and ``--tokenizer``: the user's own, none of IPython's."""
     shell.names["my_texts"] = ["a"]

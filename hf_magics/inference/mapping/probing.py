@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 
 from hf_magics.errors import FitError, InputError
+from hf_magics.inference.batching import plan_batches
 from hf_magics.inference.grouping import budget_of
 from hf_magics.inference.mapping.sources import Source
 from hf_magics.inference.mapping.worker import Prepared, Worker
 
 _ON_CPU = (512, 1_024, 2_048, 4_096)
 _ON_GPU = (4_096, 16_384, 65_536)
-_WORTH = 20  # times what the probe runs, that a window has to have
-_GAIN = 1.03  # less is noise, and a larger batch takes more memory
+_TRIES = 2  # the better of them counts: other work of the machine makes a pass slow, never fast
+_WORTH = 20  # times what the probe runs, that a job without more windows has to have
+_GAIN = 1.05  # less is noise, and a larger batch takes more memory
 _CHARS = 4_000_000
 
 
@@ -32,8 +34,9 @@ def find_budget(worker: Worker, source: Source) -> int:
         return usual
     lenient = Worker(worker.task, worker.request, worker.column, usual, packs=worker.packs)
     prepared = lenient.prepare(window)
-    whole = source.count is None or source.count > len(window.rows)
-    if prepared.rows is None or (prepared.tokens < _WORTH * sum(candidates) // 4 and not whole):
+    has_more = source.count is None or source.count > len(window.rows)
+    is_short = prepared.tokens < _WORTH * _TRIES * sum(candidates) and not has_more
+    if prepared.rows is None or is_short:
         return usual
     try:
         with lenient.at_speed():
@@ -47,24 +50,33 @@ _WHOLE_WINDOW = 1_000  # tasks that write have small windows: a probe would cost
 
 
 def _fastest(worker: Worker, prepared: Prepared, candidates: tuple[int, ...]) -> int:
+    """Return the smallest budget that no larger one beats, its padding in the window counted."""
     best, fastest = candidates[0], 0.0
     _speed(worker, prepared, candidates[0])  # what a first pass sets up is not counted
     for budget in candidates:
         try:
-            speed = _speed(worker, prepared, budget)
+            speed = max(_speed(worker, prepared, budget) for _ in range(_TRIES))
         except FitError:
             break
+        speed *= _filled(prepared.lengths, budget)
         if speed > fastest * _GAIN:
             best, fastest = budget, speed
     return best
 
 
+def _filled(lengths: tuple[int, ...], budget: int) -> float:
+    """Return the part of the batches of a window that is tokens, and not padding."""
+    batches = plan_batches(lengths, budget)
+    return sum(lengths) / sum(lengths[batch[0]] * len(batch) for batch in batches)
+
+
 def _speed(worker: Worker, prepared: Prepared, budget: int) -> float:
-    """Return the tokens per second of one batch of rows of about the same length."""
+    """Return the tokens per second, padding too, of one batch of rows of a middling length."""
     order = sorted(range(len(prepared.lengths)), key=lambda row: prepared.lengths[row])
     middle = len(order) * 3 // 4  # half of the tokens are in longer rows
     width = prepared.lengths[order[middle]]
     rows = tuple(order[max(0, middle - budget // width) : middle]) or (order[middle],)
     started = time.perf_counter()
     worker.columns(prepared, rows)
-    return sum(prepared.lengths[row] for row in rows) / (time.perf_counter() - started)
+    widest = max(prepared.lengths[row] for row in rows)
+    return widest * len(rows) / (time.perf_counter() - started)
