@@ -301,7 +301,7 @@ def test_the_magic_takes_a_variable(shell, learned):
 
 
 def test_many_windows_run_a_few_at_a_time(reader):
-    """No pass has more than 32 rows, and all of them together are those of one."""
+    """No pass has more than 1,024 tokens, 16 windows of 64, and all of them together are those of one."""
     rows = []
     hook = reader[0].register_forward_pre_hook(
         lambda _, __, given: rows.append(len(given["input_ids"])), with_kwargs=True
@@ -310,7 +310,7 @@ def test_many_windows_run_a_few_at_a_time(reader):
     result = hf.infer(WHERE, context=context, set={"output_hidden_states": True})
     hook.remove()
     assert len(rows) > 1
-    assert max(rows) == 32
+    assert max(rows) == 16
     outputs = result.outputs
     assert outputs.start_logits.shape[0] == sum(rows) == outputs.hidden_states[0].shape[0]
     names = code_of(result, reader)
