@@ -1,6 +1,6 @@
 """The memory of a map over a file of 1 GB, with a two-layer model of width 32.
 
-Run it: ``.venv/bin/python tests/benchmarks/streaming.py [MEGABYTES]``; it takes ten minutes and more.
+Run it: ``.venv/bin/python tests/benchmarks/streaming.py [MEGABYTES]``; it takes twenty minutes.
 It asserts nothing.
 """
 
@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Self
 
 import psutil
-from corpus import docstrings
 from pyarrow import parquet
 from timing import minilm_folder, show
+from transformers import AutoTokenizer
 
 MEGABYTES = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000
 TINY = {
@@ -31,7 +31,8 @@ TINY = {
 
 def write(path: Path) -> int:
     """Fill a file with lines of words, no two the same; return how many."""
-    words = " ".join(docstrings(500)[0]).split()
+    vocabulary = AutoTokenizer.from_pretrained(minilm_folder()).get_vocab()
+    words = sorted(word for word in vocabulary if word.isalpha() and len(word) > 1)
     draw, lines = random.Random(0), 0
     with path.open("w", encoding="utf-8") as file:
         while file.tell() < MEGABYTES * 1_000_000:
