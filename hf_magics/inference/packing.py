@@ -9,6 +9,7 @@ from typing import Any
 import psutil
 import torch
 from torch import nn
+from torch.nn import functional
 from transformers.pytorch_utils import Conv1D
 
 from hf_magics.modeling.store import LoadedModel
@@ -73,8 +74,12 @@ class _Packed:
         """Return what the layer gives; its own way where this one can't be gone."""
         if input.dtype != torch.float32 or not input.numel() or torch.is_grad_enabled():
             return type(self._layer).forward(self._layer, input)  # type: ignore[no-any-return]
+        rows = input.reshape(-1, input.shape[-1])
+        short = -len(rows) % _STEP
+        padded = functional.pad(rows, (0, 0, 0, short)) if short else rows
         multiply = torch.ops.mkldnn._linear_pointwise  # noqa: SLF001 - what torch.compile calls
-        return multiply(input, self._weight, self._layer.bias, "none", [], "")  # type: ignore[no-any-return]
+        found = multiply(padded, self._weight, self._layer.bias, "none", [], "")
+        return found[: len(rows)].reshape(*input.shape[:-1], -1)  # type: ignore[no-any-return]
 
 
 def _layers(model: Any) -> Iterator[Any]:
@@ -93,3 +98,4 @@ def _pack(weight: torch.Tensor) -> torch.Tensor:
 
 
 _ROWS = 1_024  # tokens that the layout is chosen for; it serves any number
+_STEP = 32  # rows are filled up to it: oneDNN compiles and keeps a kernel for each number of rows

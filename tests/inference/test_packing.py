@@ -114,3 +114,25 @@ def test_memory_decides(tiny, monkeypatch):
     free = type("Memory", (), {"available": 1_000})
     monkeypatch.setattr("hf_magics.inference.packing.psutil.virtual_memory", lambda: free)
     assert not can_pack(loaded)
+
+
+def test_few_numbers_of_rows_reach_onednn():
+    """A kernel is kept for each by oneDNN: 300 sizes of a batch would take hundreds of megabytes."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(8, 12))
+    seen = set()
+
+    class Rows(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            if "_linear_pointwise" in str(func):
+                seen.add(args[0].shape[0])
+            return func(*args, **(kwargs or {}))
+
+    with torch.inference_mode():
+        for count in range(1, 301):
+            given = torch.rand(1, count, 8)
+            expected = model(given)
+            with packed(model), Rows():
+                found = model(given)
+            torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
+    assert seen == set(range(32, 321, 32))
