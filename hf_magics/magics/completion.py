@@ -10,7 +10,8 @@ from typing import Any
 
 from IPython.core.completer import SimpleCompletion, context_matcher
 
-from hf_magics.magics.columns import SUFFIXES, columns_of
+from hf_magics.inference.mapping.files import SUFFIXES
+from hf_magics.magics.columns import columns_of
 from hf_magics.magics.options import CHOICES, option_names
 from hf_magics.modeling import catalog
 from hf_magics.modeling.heads import ANSWERED, AUTO_CLASSES
@@ -59,9 +60,7 @@ def _offers(shell: Any, name: str, before: list[str], word: str) -> Iterable[tup
         return _named("value", _values(shell, name, action.option_strings[-1], plain, word))
     if word.startswith("-"):
         return _named("option", sorted(known))
-    if name == "hf_map":
-        return [] if plain else _columns(shell, word)
-    return _arguments(name, plain, word)
+    return _arguments(shell, name, plain, word)
 
 
 def _values(shell: Any, name: str, option: str, plain: list[str], word: str) -> list[str]:
@@ -116,8 +115,10 @@ def _variables(shell: Any) -> list[str]:
     return [one for one in shell.user_ns if one not in hidden and not one.startswith("_")]
 
 
-def _arguments(name: str, plain: list[str], word: str) -> list[tuple[str, str]]:
+def _arguments(shell: Any, name: str, plain: list[str], word: str) -> list[tuple[str, str]]:
     """Return what may stand among a magic's arguments, after those that stand there already."""
+    if name == "hf_map":
+        return [] if plain else _columns(shell, word)
     if name in _TEXT:
         return []
     if plain and name in {"hf_new", "hf_load"}:

@@ -12,7 +12,6 @@ from hf_magics.display.words import one_line, sentence_list
 from hf_magics.errors import InputError
 from hf_magics.inference.mapping.sources import Row, Source
 from hf_magics.inference.mapping.streamed import Streamed, decoded
-from hf_magics.inference.mapping.values import choose_column
 from hf_magics.optional import optional
 
 _LONGEST_CELL = 2**31 - 1
@@ -21,11 +20,17 @@ _LONGEST_CELL = 2**31 - 1
 class TextFile(Streamed):
     """A row a line."""
 
-    _has_columns = False
+    def choose(self, column: str) -> None:
+        """Take the lines: there is nothing to choose.
 
-    def _begin(self, column: str) -> None:
+        Raises:
+            InputError: A column is asked for.
+        """
         if column:
             raise InputError(f"--column {column}: {self.path.name} is plain text, a row a line")
+
+    def _columns(self) -> tuple[list[str], list[str]]:
+        return [], []
 
     def _rows(self, start: int) -> Iterator[Row]:
         for number, raw in self._lines():
@@ -36,7 +41,7 @@ class TextFile(Streamed):
 class JsonLines(Streamed):
     """A row an object; the column is a key."""
 
-    def _begin(self, column: str) -> None:
+    def _columns(self) -> tuple[list[str], list[str]]:
         first = next((raw for _, raw in self._lines() if raw.strip()), b"")
         try:
             found = json.loads(first or b"{}")
@@ -44,8 +49,7 @@ class JsonLines(Streamed):
             found = None
         if not isinstance(found, dict):
             raise InputError(f"{self.path.name}: its first line is no JSON object")
-        texts = [name for name, value in found.items() if isinstance(value, str)]
-        self.column = choose_column(list(found), texts, column, self.path.name)
+        return list(found), [name for name, value in found.items() if isinstance(value, str)]
 
     def _rows(self, start: int) -> Iterator[Row]:
         for number, raw in self._lines():
@@ -68,12 +72,20 @@ class JsonLines(Streamed):
 class CsvFile(Streamed):
     """A row a record; the first has the names of the columns. Lines may be in quotes."""
 
-    def _begin(self, column: str) -> None:
-        self._names = next(self._records(), (0, []))[1]
-        if len(set(self._names)) < len(self._names) or not self._names:
+    def choose(self, column: str) -> None:
+        """Take one column.
+
+        Raises:
+            InputError: There is none of that name, or more than one that could be meant.
+        """
+        super().choose(column)
+        self._at = self.names.index(self.column)
+
+    def _columns(self) -> tuple[list[str], list[str]]:
+        names = next(self._records(), (0, []))[1]
+        if len(set(names)) < len(names) or not names:
             raise InputError(f"{self.path.name} has no first line with the names of its columns")
-        self.column = choose_column(self._names, self._names, column, self.path.name)
-        self._at = self._names.index(self.column)
+        return names, names
 
     def _rows(self, start: int) -> Iterator[Row]:
         for at, (number, record) in enumerate(self._records(), -1):
@@ -81,10 +93,10 @@ class CsvFile(Streamed):
                 yield self._row(number, record)
 
     def _row(self, number: int, record: Sequence[str]) -> Row:
-        if len(record) != len(self._names):
+        if len(record) != len(self.names):
             return None, (
                 f"can't be read: the record that ends in line {number:,} has {len(record)} columns,"
-                f" not {len(self._names)}"
+                f" not {len(self.names)}"
             )
         try:
             record[self._at].encode("utf-8")
@@ -109,7 +121,7 @@ class CsvFile(Streamed):
 class ParquetFile(Streamed):
     """A row a row; row groups before the first one are not read."""
 
-    def _begin(self, column: str) -> None:
+    def _columns(self) -> tuple[list[str], list[str]]:
         arrow = optional("pyarrow", extra="data")
         try:
             file = self._opened()
@@ -117,9 +129,9 @@ class ParquetFile(Streamed):
             raise InputError(f"{self.path.name} is no Parquet file: {one_line(error)}") from error
         schema = file.schema_arrow
         strings = (arrow.types.is_string, arrow.types.is_large_string)
-        texts = [one.name for one in schema if any(is_text(one.type) for is_text in strings)]
-        self.column = choose_column(schema.names, texts, column, self.path.name)
         self.count = file.metadata.num_rows
+        texts = [one.name for one in schema if any(is_text(one.type) for is_text in strings)]
+        return list(schema.names), texts
 
     def _opened(self) -> Any:
         return optional("pyarrow.parquet", extra="data").ParquetFile(self.path)
@@ -154,6 +166,8 @@ _KINDS: dict[str, type[Streamed]] = {
     ".tsv": CsvFile,
     ".parquet": ParquetFile,
 }
+SUFFIXES = tuple(_KINDS)
+"""Of the files that a map reads."""
 
 
 def open_file(path: Path, column: str) -> Source:
@@ -165,13 +179,30 @@ def open_file(path: Path, column: str) -> Source:
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "is not there"
         raise InputError(f"{path} {what}: %hf_map takes a file or a variable")
-    suffixes: list[Any] = [one for one in path.suffixes if one != ".gz"]
-    kind = _KINDS.get(suffixes[-1].lower() if suffixes else "")
+    kind = _kind_of(path)
     if kind is None:
         raise InputError(
-            f"{path.name}: %hf_map reads {sentence_list(_KINDS, most=9)}; what else there is goes "
-            "through pandas into a column"
+            f"{path.name}: %hf_map reads {sentence_list(SUFFIXES, most=9)}; what else there is "
+            "goes through pandas into a column"
         )
     if not path.stat().st_size:
         raise InputError(f"{path.name} is empty")
-    return kind(path, column)
+    file = kind(path)
+    file.choose(column)
+    return file
+
+
+def column_names(path: Path) -> list[str]:
+    """Return the names of a file's columns; none where it is no file that a map reads.
+
+    Raises:
+        InputError: It is not what its suffix says.
+        MissingExtraError: Parquet without pyarrow.
+    """
+    kind = _kind_of(path)
+    return kind(path).names if kind is not None and path.is_file() else []
+
+
+def _kind_of(path: Path) -> type[Streamed] | None:
+    suffixes = [one.lower() for one in path.suffixes if one.lower() != ".gz"]
+    return _KINDS.get(suffixes[-1]) if suffixes else None

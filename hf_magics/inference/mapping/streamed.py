@@ -11,6 +11,7 @@ from typing import IO, Any
 
 from hf_magics.errors import InputError
 from hf_magics.inference.mapping.sources import Row, Window, cut
+from hf_magics.inference.mapping.values import choose_column
 
 _WHOLE = 2**26
 _SAMPLES, _SAMPLE = 256, 2**16
@@ -24,15 +25,22 @@ class Streamed:
     column = "text"
     count: int | None = None
 
-    def __init__(self, path: Path, column: str) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
+        self.name = path.name
         self._mark = _mark(path)
         self._position = 0
         self._reached: deque[tuple[int, int]] = deque([(0, 0)], maxlen=_AHEAD)
-        self._begin(column)
-        self.name = f"{path.name} · {self.column}" if self._has_columns else path.name
+        self.names, self._texts = self._columns()
 
-    _has_columns = True
+    def choose(self, column: str) -> None:
+        """Take one column, ``""`` for the one that is meant.
+
+        Raises:
+            InputError: There is none of that name, or more than one that could be meant.
+        """
+        self.column = choose_column(self.names, self._texts, column, self.path.name)
+        self.name = f"{self.path.name} · {self.column}"
 
     def windows(self, rows: int, chars: int, start: int = 0) -> Iterator[Window]:
         """Yield windows from a row on.
@@ -69,8 +77,12 @@ class Streamed:
                 found.update(file.read(_SAMPLE))
         return found.hexdigest()
 
-    def _begin(self, column: str) -> None:
-        """Find the column."""
+    def _columns(self) -> tuple[list[str], list[str]]:
+        """Return the names of the columns, and those that hold text.
+
+        Raises:
+            InputError: The file is not what its suffix says.
+        """
         raise NotImplementedError
 
     def _rows(self, start: int) -> Iterator[Row]:
