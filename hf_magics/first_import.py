@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from hf_magics.display.progress import progress
@@ -58,17 +58,30 @@ def first_import() -> Iterator[None]:
 def import_ahead(name: str) -> None:
     """Import one of `AHEAD` on another thread than the user's, and say nothing.
 
-    Its warnings are said by the verb that needs the imports.
+    Its warnings are said by the verb that needs the imports, the user's own meanwhile at once.
 
     Raises:
         Exception: What the import raised; the verb that needs it meets it again.
     """
-    with IMPORTING, _quiet_import(), warnings.catch_warnings(record=True) as caught:
+    with IMPORTING, _quiet_import(), warnings.catch_warnings():
         warnings.simplefilter("always")  # what the user's filters leave of them is known then
-        try:
-            importlib.import_module(name)
-        finally:
-            _unsaid.extend(caught)
+        warnings.showwarning = _kept_for_later(warnings.showwarning)
+        importlib.import_module(name)
+
+
+def _kept_for_later(show: Callable[..., None]) -> Callable[..., None]:
+    """Return a ``showwarning`` that keeps the warnings of this thread, and shows all others."""
+    thread = threading.get_ident()
+
+    def keep(
+        message: Warning, category: type[Warning], filename: str, lineno: int, *more: Any
+    ) -> None:
+        if threading.get_ident() == thread:
+            _unsaid.append(warnings.WarningMessage(message, category, filename, lineno))
+        else:
+            show(message, category, filename, lineno, *more)
+
+    return keep
 
 
 @contextlib.contextmanager

@@ -131,3 +131,27 @@ def test_a_failing_import_is_told_by_the_verb_that_needs_it(bare, tmp_path):
     reply, _ = bare.sent("%hf_load bert-base-cased --offline")
     assert reply["status"] == "error"
     assert "torn apart" in reply["evalue"]
+
+
+def test_a_warning_of_the_users_own_is_shown_at_once(tmp_path):
+    """While an import is under way beside it; that of the import waits for a verb."""
+    (tmp_path / "slow.py").write_text(
+        "import time, warnings\nwarnings.warn('of the import')\nopen('begun', 'w')\ntime.sleep(1)\n"
+    )
+    script = """
+        import os, sys, threading, time, warnings
+        from hf_magics.first_import import import_ahead
+        sys.path.insert(0, "")
+        ahead = threading.Thread(target=import_ahead, args=("slow",))
+        ahead.start()
+        while not os.path.exists("begun"):
+            time.sleep(0.01)
+        warnings.warn("of the cell")
+        assert ahead.is_alive()
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "of the cell" in done.stderr
+    assert "of the import" not in done.stderr
