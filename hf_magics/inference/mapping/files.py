@@ -108,7 +108,7 @@ class CsvFile(Streamed):
         """Yield each record that is not empty, and the line that it ends in."""
         lines = (raw.decode("utf-8", "surrogateescape") for _, raw in self._lines())
         before = csv.field_size_limit(_LONGEST_CELL)
-        tab = ".tsv" in self.path.suffixes
+        tab = ".tsv" in (one.lower() for one in self.path.suffixes)
         reader = csv.reader(lines, delimiter="\t" if tab else ",")
         try:
             yield from ((reader.line_num, record) for record in reader if record)

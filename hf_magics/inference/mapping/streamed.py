@@ -89,9 +89,13 @@ class Streamed:
         """Yield the rows from one on, and keep `_position` up to date."""
         raise NotImplementedError
 
+    @property
+    def _is_packed(self) -> bool:
+        return self.path.suffix.lower() == ".gz"
+
     def _lines(self) -> Iterator[tuple[int, bytes]]:
         """Yield each line's number, from 1, and its bytes."""
-        opener: Any = gzip.open if self.path.suffix == ".gz" else open
+        opener: Any = gzip.open if self._is_packed else open
         self._position = 0
         try:
             with opener(self.path, "rb") as file:
@@ -100,7 +104,7 @@ class Streamed:
             raise InputError(f"{self.path} can't be read: {error}") from error
 
     def _counted(self, file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-        packed = self.path.suffix == ".gz"
+        packed = self._is_packed
         for number, raw in enumerate(file, 1):
             self._position = self._mark[0] // 2 if packed else self._position + len(raw)
             yield number, raw.removeprefix(_BOM) if number == 1 else raw

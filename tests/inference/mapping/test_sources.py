@@ -241,3 +241,11 @@ def test_what_is_no_column(value):
     """The line says what a column is."""
     with pytest.raises(InputError, match="a list, a Series"):
         open_source(value)
+
+
+def test_suffixes_in_capitals_are_read_alike(tmp_path):
+    """Packed, and with tabs between the columns, whatever the case."""
+    path = tmp_path / "FILMS.TSV.GZ"
+    path.write_bytes(gzip.compress(b"text\tid\nso, good\t1\n"))
+    (window,) = open_source(path, column="text").windows(10, 1_000)
+    assert window.rows == ("so, good",)
