@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,10 +110,24 @@ def _cut(
 ) -> tuple[int, ...]:
     """Return the rows that are longer without the limit, of those that are as long as it."""
     full = [row for row, line in enumerate(lines) if len(line) == limit]
-    if not full:
+    if limit is None or not full:
         return ()
-    whole = _tokenised(tokenizer, [parts[row] for row in full], {})["input_ids"]
-    return tuple(row for row, line in zip(full, whole, strict=True) if len(line) > (limit or 0))
+    starts = {row: tuple(part[: limit * _ENOUGH] for part in parts[row]) for row in full}
+    lengths = _lengths(tokenizer, starts)
+    unsure = {
+        row: parts[row] for row in full if starts[row] != parts[row] and lengths[row] < 2 * limit
+    }
+    lengths |= _lengths(tokenizer, unsure)
+    return tuple(row for row in full if lengths[row] > limit)
+
+
+_ENOUGH = 32  # characters a token: where these give twice the limit, the end adds what it may
+
+
+def _lengths(tokenizer: Any, parts: Mapping[int, tuple[str, ...]]) -> dict[int, int]:
+    """Return how many tokens each row has."""
+    lines = _tokenised(tokenizer, list(parts.values()), {})["input_ids"] if parts else []
+    return dict(zip(parts, map(len, lines), strict=True))
 
 
 def _padded(lines: Sequence[list[int]], width: int, value: int) -> list[list[int]]:

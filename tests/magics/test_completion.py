@@ -1,6 +1,7 @@
 """What Tab offers."""
 
 import dataclasses
+import gzip
 import inspect
 import re
 from pathlib import Path
@@ -134,6 +135,18 @@ def test_the_columns_of_a_map_are_offered(shell, tab, tmp_path, monkeypatch):
     for table in ("films.txt", "broken.parquet", "no_such", "fil"):
         assert not any("--column t" in one for one in tab(f"%hf_map {table} --column t"))
     assert "%hf_map frame.text --task embed" in tab("%hf_map frame.text --task em")
+
+
+@pytest.mark.parametrize("name", ["long.csv", "long.jsonl", "long.csv.gz"])
+def test_a_file_without_an_end_of_line_is_not_read_at_tab(tab, tmp_path, name):
+    """Columns are looked for in a first line of 1 MiB at most: Tab must not wait for gigabytes."""
+    opener = gzip.open if name.endswith(".gz") else open
+    for size, is_offered in ((2**19, True), (2**21, False)):
+        first = f'{{"text": "{"a" * size}"}}' if "jsonl" in name else f"text,{'a' * size}"
+        with opener(tmp_path / name, "wt") as file:
+            file.write(first)
+        start = f"%hf_map {tmp_path / name} --column t"
+        assert (f"{start}ext" in tab(start)) is is_offered, size
 
 
 def test_variables_are_offered(shell, tab):

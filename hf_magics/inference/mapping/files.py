@@ -11,7 +11,7 @@ from typing import Any
 from hf_magics.display.words import one_line, sentence_list
 from hf_magics.errors import InputError
 from hf_magics.inference.mapping.sources import Row, Source
-from hf_magics.inference.mapping.streamed import Streamed, decoded
+from hf_magics.inference.mapping.streamed import Streamed, decoded, starts_quickly
 from hf_magics.optional import optional
 
 _LONGEST_CELL = 2**31 - 1
@@ -195,12 +195,18 @@ def open_file(path: Path, column: str) -> Source:
 def column_names(path: Path) -> list[str]:
     """Return the names of a file's columns; none where it is no file that a map reads.
 
+    None too where its first line is longer than 1 MiB: whoever asks doesn't want to wait.
+
     Raises:
         InputError: It is not what its suffix says.
         MissingExtraError: Parquet without pyarrow.
+        OSError: It can't be read.
     """
     kind = _kind_of(path)
-    return kind(path).names if kind is not None and path.is_file() else []
+    if kind is None or not path.is_file():
+        return []
+    is_quick = kind is ParquetFile or starts_quickly(path)
+    return kind(path).names if is_quick else []
 
 
 def _kind_of(path: Path) -> type[Streamed] | None:

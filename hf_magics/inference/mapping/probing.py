@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 
 from hf_magics.errors import FitError, InputError
 from hf_magics.inference.batching import plan_batches
 from hf_magics.inference.grouping import budget_of
-from hf_magics.inference.mapping.sources import Source
+from hf_magics.inference.mapping.sources import Source, Window
 from hf_magics.inference.mapping.worker import Prepared, Worker
 
 _ON_CPU = (512, 1_024, 2_048, 4_096)
@@ -33,7 +34,7 @@ def find_budget(worker: Worker, source: Source) -> int:
     if window is None or worker.task.window < _WHOLE_WINDOW:
         return usual
     lenient = Worker(worker.task, worker.request, worker.column, usual, packs=worker.packs)
-    prepared = lenient.prepare(window)
+    prepared = lenient.prepare(_without_long(window))
     has_more = source.count is None or source.count > len(window.rows)
     is_short = prepared.tokens < _WORTH * _TRIES * sum(candidates) and not has_more
     if prepared.rows is None or is_short:
@@ -46,6 +47,13 @@ def find_budget(worker: Worker, source: Source) -> int:
     return loaded.batch_tokens
 
 
+def _without_long(window: Window) -> Window:
+    """Return a window without rows that take long to tokenise: they are when they are run."""
+    rows = (None if isinstance(one, str) and len(one) > _LONG else one for one in window.rows)
+    return dataclasses.replace(window, rows=tuple(rows))
+
+
+_LONG = 100_000  # characters
 _WHOLE_WINDOW = 1_000  # tasks that write have small windows: a probe would cost what it gains
 
 

@@ -7,7 +7,7 @@ import hashlib
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, cast
 
 from hf_magics.errors import InputError
 from hf_magics.inference.mapping.sources import Row, Window, cut
@@ -17,6 +17,7 @@ _WHOLE = 2**26
 _SAMPLES, _SAMPLE = 256, 2**16
 _BOM = b"\xef\xbb\xbf"
 _AHEAD = 256  # windows that may be read and not run yet
+_QUICK = 2**20
 
 
 class Streamed:
@@ -89,22 +90,17 @@ class Streamed:
         """Yield the rows from one on, and keep `_position` up to date."""
         raise NotImplementedError
 
-    @property
-    def _is_packed(self) -> bool:
-        return self.path.suffix.lower() == ".gz"
-
     def _lines(self) -> Iterator[tuple[int, bytes]]:
         """Yield each line's number, from 1, and its bytes."""
-        opener: Any = gzip.open if self._is_packed else open
         self._position = 0
         try:
-            with opener(self.path, "rb") as file:
+            with _opened(self.path) as file:
                 yield from self._counted(file)
         except (OSError, EOFError) as error:
             raise InputError(f"{self.path} can't be read: {error}") from error
 
     def _counted(self, file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-        packed = self._is_packed
+        packed = _is_packed(self.path)
         for number, raw in enumerate(file, 1):
             self._position = self._mark[0] // 2 if packed else self._position + len(raw)
             yield number, raw.removeprefix(_BOM) if number == 1 else raw
@@ -116,6 +112,25 @@ def decoded(raw: bytes, number: int) -> Row:
         return raw.decode("utf-8"), ""
     except UnicodeDecodeError as error:
         return None, f"can't be read: line {number:,} is no UTF-8 at byte {error.start + 1:,}"
+
+
+def starts_quickly(path: Path) -> bool:
+    """Say whether the first line of a file of lines is soon read: 1 MiB at most.
+
+    Raises:
+        OSError: The file can't be read.
+    """
+    with _opened(path) as file:
+        start = file.readline(_QUICK)
+    return len(start) < _QUICK or start.endswith(b"\n")
+
+
+def _is_packed(path: Path) -> bool:
+    return path.suffix.lower() == ".gz"
+
+
+def _opened(path: Path) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.open(path, "rb")) if _is_packed(path) else path.open("rb")
 
 
 def _mark(path: Path) -> tuple[int, int]:

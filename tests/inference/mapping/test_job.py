@@ -375,6 +375,31 @@ def test_a_very_long_line_is_cut_at_the_limit(small, tmp_path):
     assert any("1 text longer than the limit" in note.text for note in result.page().notes)
 
 
+@pytest.mark.parametrize(("words", "is_cut"), [(13, False), (14, True), (40, True)])
+def test_a_word_of_many_characters_is_no_text_of_many_tokens(small, words, is_cut):
+    """The beginning of a text only tells that it is cut where it has tokens enough by itself."""
+    text = "a" * 3_000 + " word" * words  # the first word is one unknown token
+    assert len(small.tokenizer(text)["input_ids"]) == words + 3
+    result = hf.map([text], task="embed", max_length=16)
+    assert any("1 text longer than the limit" in one.text for one in result.page().notes) is is_cut
+
+
+def test_a_very_long_line_is_tokenised_once(small, tmp_path, monkeypatch):
+    """The probe for the size of a batch leaves it alone: it would take its time twice."""
+    source = tmp_path / "long.txt"
+    source.write_text("first\n" + "word " * 400_000 + "\nlast\n", encoding="utf-8")
+    seen, backend = [], type(small.tokenizer)._encode_plus
+
+    def counted(self, text, *args, **kwargs):
+        texts = [text] if isinstance(text, str) else text
+        seen.extend(len(one) for one in texts if len(one) > 1_000_000)
+        return backend(self, text, *args, **kwargs)
+
+    monkeypatch.setattr(type(small.tokenizer), "_encode_plus", counted)
+    hf.map(source, task="embed", max_length=16)
+    assert seen == [2_000_000]
+
+
 def test_a_model_without_torch_weights_is_one_line(session):
     """A map needs a forward pass, which an engine for writing does not have."""
     about = About("far away", "runs elsewhere", "%hf_load it here")
