@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 from typing import Any
@@ -24,26 +25,57 @@ def isolate(ray: Any, actor: Callable[[], Any], window: Window) -> Ran:
     Raises:
         EngineError: An actor dies without a row, as where there is no room for the model.
     """
+    with contextlib.closing(_Apart(ray, actor)) as apart:
+        return _isolated(apart, window)
+
+
+class _Apart:
+    """One actor, that has the model until it dies; then another."""
+
+    def __init__(self, ray: Any, start: Callable[[], Any]) -> None:
+        self._ray = ray
+        self._start = start
+        self._actor: Any = None
+
+    def run(self, window: Window) -> Ran | None:
+        """Run a window; None where the actor died of it."""
+        if self._actor is None:
+            self._actor = self._start()
+        try:
+            ran: Ran = self._ray.get(self._actor.run.remote(window))
+        except self._ray.exceptions.RayActorError:
+            self.close()
+            return None
+        return ran
+
+    def close(self) -> None:
+        """End the actor."""
+        if self._actor is not None:
+            self._ray.kill(self._actor)
+            self._actor = None
+
+
+def _isolated(apart: _Apart, window: Window) -> Ran:
     guilty: set[int] = set()
-    ran = _run(ray, actor, window)
-    if ran is None and _run(ray, actor, dataclasses.replace(window, rows=())) is None:
+    ran = apart.run(window)
+    if ran is None and apart.run(dataclasses.replace(window, rows=())) is None:
         raise EngineError(
             "the actors of Ray die as they load the model, as where there is no room for it: "
             "--actors N takes fewer"
         )
     while ran is None:
-        guilty.add(_find(ray, actor, window, guilty))
-        ran = _run(ray, actor, _without(window, guilty))
+        guilty.add(_find(apart, window, guilty))
+        ran = apart.run(_without(window, guilty))
     return ran
 
 
-def _find(ray: Any, actor: Callable[[], Any], window: Window, known: set[int]) -> int:
+def _find(apart: _Apart, window: Window, known: set[int]) -> int:
     """Return a row that kills, which is among those that are not known."""
     rows = [row for row in range(len(window.rows)) if row not in known]
     while len(rows) > 1:
         half = rows[: len(rows) // 2]
         others = set(range(len(window.rows))) - set(half)
-        died = _run(ray, actor, _without(window, others)) is None
+        died = apart.run(_without(window, others)) is None
         rows = half if died else rows[len(half) :]
     return rows[0]
 
@@ -51,15 +83,3 @@ def _find(ray: Any, actor: Callable[[], Any], window: Window, known: set[int]) -
 def _without(window: Window, rows: set[int]) -> Window:
     """Return the window with an error in the place of these rows."""
     return dataclasses.replace(window, problems={**dict.fromkeys(rows, _KILLED), **window.problems})
-
-
-def _run(ray: Any, actor: Callable[[], Any], window: Window) -> Ran | None:
-    """Run a window in an actor of its own; None where that died."""
-    one = actor()
-    try:
-        ran: Ran = ray.get(one.run.remote(window))
-    except ray.exceptions.RayActorError:
-        return None
-    finally:
-        ray.kill(one)
-    return ran

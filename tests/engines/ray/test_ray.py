@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import hf_magics as hf
+from hf_magics.engines.ray.executing import _Pool
 from hf_magics.errors import (
     EngineError,
     InputError,
@@ -88,13 +89,17 @@ def test_a_killed_actor_loses_nothing(small, tmp_path):
     np.testing.assert_allclose(far.embeddings, local.embeddings, atol=1e-5)
 
 
-def test_a_row_that_kills_its_worker_is_a_row_with_its_error(small):
-    """The job ends; every other row has its answer."""
+def test_a_row_that_kills_its_worker_is_a_row_with_its_error(small, monkeypatch):
+    """The job ends; every other row has its answer, and the model is loaded once a death."""
     rows = marked(small, 60, 21)
     local = hf.map(rows, task="embed", batch_tokens=512)
     small.model.register_forward_pre_hook(end, with_kwargs=True)
+    started, start = [], _Pool._apart
+    monkeypatch.setattr(_Pool, "_apart", lambda pool: started.append(1) or start(pool))
     far = hf.map(rows, task="embed", batch_tokens=512, on="ray")
     assert far.errors == {21: "killed its worker each time it was run"}
+    # its window of 16 rows, 8 of them and 2 of them die: 4 and 1 don't, nor do all but it
+    assert len(started) == 4
     others = [row for row in range(60) if row != 21]
     np.testing.assert_allclose(far.embeddings[others], local.embeddings[others], atol=1e-5)
 
