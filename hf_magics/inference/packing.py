@@ -75,7 +75,7 @@ class _Packed:
         if input.dtype != torch.float32 or not input.numel() or torch.is_grad_enabled():
             return type(self._layer).forward(self._layer, input)  # type: ignore[no-any-return]
         rows = input.reshape(-1, input.shape[-1])
-        short = -len(rows) % _STEP
+        short = _filled(len(rows)) - len(rows)
         padded = functional.pad(rows, (0, 0, 0, short)) if short else rows
         multiply = torch.ops.mkldnn._linear_pointwise  # noqa: SLF001 - what torch.compile calls
         found = multiply(padded, self._weight, self._layer.bias, "none", [], "")
@@ -98,4 +98,15 @@ def _pack(weight: torch.Tensor) -> torch.Tensor:
 
 
 _ROWS = 1_024  # tokens that the layout is chosen for; it serves any number
-_STEP = 32  # rows are filled up to it: oneDNN compiles and keeps a kernel for each number of rows
+
+
+def _filled(rows: int) -> int:
+    """Return the number of rows that so many are filled up to: one of 16 between powers of two.
+
+    oneDNN compiles a kernel for each number of rows and keeps it, half a megabyte a layer's shape.
+    """
+    step = max(_STEP, 2 ** (rows.bit_length() - 1) // 16)
+    return rows + -rows % step
+
+
+_STEP = 32  # less would be as many kernels for the small batches as for all others
