@@ -38,7 +38,7 @@ def assemble(folder: Path, numbers: Sequence[int], to: Path) -> None:
 
     One part at a time is in memory. The file is written beside and moved into place.
     """
-    schema = unified([_read(folder, number).schema for number in numbers])
+    schema = unified([_schema(folder, number) for number in numbers])
     tables = (as_type(_read(folder, number), schema) for number in numbers)
     with _in_place(to) as beside:
         WRITERS[to.suffix.lower()](beside, schema, tables)
@@ -66,10 +66,21 @@ def _part(folder: Path, number: int) -> Path:
     return folder / f"window-{number:06}.arrow"
 
 
+def _schema(folder: Path, number: int) -> Any:
+    with _opened(folder, number) as part:
+        return part.schema
+
+
 def _read(folder: Path, number: int) -> Any:
+    with _opened(folder, number) as part:
+        return part.read_all()
+
+
+@contextlib.contextmanager
+def _opened(folder: Path, number: int) -> Iterator[Any]:
     arrow = optional("pyarrow", extra="data")
-    with arrow.OSFile(str(_part(folder, number)), "rb") as file:
-        return arrow.ipc.open_file(file).read_all()
+    with arrow.OSFile(str(_part(folder, number)), "rb") as file, arrow.ipc.open_file(file) as part:
+        yield part
 
 
 @contextlib.contextmanager
@@ -77,6 +88,7 @@ def _in_place(path: Path) -> Iterator[Path]:
     """Give a path beside; what was written there takes the place at the end, all of it or nothing.
 
     Its bytes are on the disk before it has its name: a crash of the machine leaves no empty file.
+    Memory that Arrow took to write it and keeps for the next time goes back to the system.
     """
     beside = path.with_name(f".{path.name}.new")
     try:
@@ -86,3 +98,4 @@ def _in_place(path: Path) -> Iterator[Path]:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+        optional("pyarrow", extra="data").default_memory_pool().release_unused()
