@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import logging
 import signal
@@ -21,8 +22,10 @@ AHEAD = (
     "transformers.models.auto.tokenization_auto",
     _DOOR,
     *("hf_magics.engines", "hf_magics.inference.infer", "transformers.modeling_layers"),
+    "hf_magics.modeling.ahead:build",
+    *("hf_magics.display.html", "hf_magics.display.text", "PIL.PngImagePlugin"),
 )
-"""What a first load and answer import, in steps that can be taken one at a time."""
+"""What a first load and answer import, or call, in steps that can be taken one at a time."""
 
 IMPORTING = threading.RLock()
 """Held by whoever imports, so that nobody meets another's half of a module."""
@@ -47,6 +50,7 @@ def first_import() -> Iterator[None]:
         no_interrupt(),
         IMPORTING,
         _quiet_import(),
+        _no_collection(),
     ):
         if _DOOR not in sys.modules:
             meter.at_once()
@@ -56,17 +60,20 @@ def first_import() -> Iterator[None]:
 
 
 def import_ahead(name: str) -> None:
-    """Import one of `AHEAD` on another thread than the user's, and say nothing.
+    """Take one of the steps `AHEAD` on another thread than the user's, and say nothing.
 
     Its warnings are said by the verb that needs the imports, the user's own meanwhile at once.
 
     Raises:
         Exception: What the import raised; the verb that needs it meets it again.
     """
-    with IMPORTING, _quiet_import(), warnings.catch_warnings():
+    with IMPORTING, _quiet_import(), _no_collection(), warnings.catch_warnings():
         warnings.simplefilter("always")  # what the user's filters leave of them is known then
         warnings.showwarning = _kept_for_later(warnings.showwarning)
-        importlib.import_module(name)
+        module, _, function = name.partition(":")
+        found = importlib.import_module(module)
+        if function:
+            getattr(found, function)()
 
 
 def _kept_for_later(show: Callable[..., None]) -> Callable[..., None]:
@@ -123,6 +130,22 @@ def _quiet_import() -> Iterator[None]:
             yield
     finally:
         logging.disable(before)
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Let the garbage collector rest.
+
+    What an import makes stays: to look through it again and again takes a fifth of the time of
+    importing torch and transformers, and finds nothing.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _say_warnings() -> None:

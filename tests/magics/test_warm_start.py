@@ -39,10 +39,12 @@ def test_an_idle_notebook_has_all_imported_and_nothing_said(bare, minilm):
     assert bare.run("%load_ext hf_magics") == []
     assert bare.text(LOADED) == "False"
     wait_for(bare, AHEAD[-1])
+    made = "sys.modules['transformers.conversion_mapping']._checkpoint_conversion_mapping_cache"
+    assert bare.text(f"bool({made})") == "True"
     before = int(bare.text("len(sys.modules)"))
     sent = bare.run(f"%hf_load {minilm} -n m\n%hf_infer -q hello")
     assert not [content for kind, content in sent if kind == "stream"]
-    assert int(bare.text("len(sys.modules)")) - before < 60
+    assert int(bare.text("len(sys.modules)")) - before < 30
 
 
 def test_nothing_is_imported_while_a_cell_runs(bare):
@@ -155,3 +157,23 @@ def test_a_warning_of_the_users_own_is_shown_at_once(tmp_path):
     )  # fmt: skip
     assert "of the cell" in done.stderr
     assert "of the import" not in done.stderr
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_the_garbage_collector_is_left_as_it_was(wanted):
+    """It rests during the imports, which make nothing that it could collect."""
+    script = f"""
+        import gc, sys
+        from hf_magics.first_import import first_import
+        class Seen:
+            def find_spec(self, name, *_):
+                seen.append(gc.isenabled())
+        seen = []
+        sys.meta_path.insert(0, Seen())
+        {"" if wanted else "gc.disable()"}
+        with first_import():
+            pass
+        assert seen and not any(seen), len(seen)
+        assert gc.isenabled() is {wanted}
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=True)
