@@ -30,13 +30,13 @@ def find_budget(worker: Worker, source: Source) -> int:
     if loaded.batch_tokens:
         return usual
     candidates = _ON_CPU if loaded.model.device.type == "cpu" else _ON_GPU
-    window = next(source.windows(worker.task.window, _CHARS), None)
+    windows = source.windows(worker.task.window, _CHARS)
+    window, more = next(windows, None), next(windows, None)
     if window is None or worker.task.window < _WHOLE_WINDOW:
         return usual
     lenient = Worker(worker.task, worker.request, worker.column, usual, packs=worker.packs)
     prepared = lenient.prepare(_without_long(window))
-    has_more = source.count is None or source.count > len(window.rows)
-    is_short = prepared.tokens < _WORTH * _TRIES * sum(candidates) and not has_more
+    is_short = prepared.tokens < _WORTH * _TRIES * sum(candidates) and more is None
     if prepared.rows is None or is_short:
         return usual
     try:

@@ -222,8 +222,9 @@ def _notes(loaded: LoadedModel, tally: Tally) -> list[str | Note]:
     if loaded.model.training:
         said.append("the model is in train mode: dropout makes its outputs random")
     if failed := tally.total("failed"):
+        each = "it" if failed == 1 else "each"
         said.append(
-            f"{plural(failed, 'row')} failed: each has its error in the column 'error', no answer"
+            f"{plural(failed, 'row')} failed: {each} has an error in the column 'error', no answer"
         )
     if cut := tally.total("cut"):
         its = "its" if cut == 1 else "their"
@@ -240,6 +241,8 @@ def _cell(value: Any) -> str:
     if value is None:
         return "–"
     if isinstance(value, np.ndarray):
+        if np.isnan(value).all():  # of a row that failed
+            return "–"
         return ", ".join(number(float(one)) for one in value[:3]) + ", …"
     if isinstance(value, float):
         return "nan" if math.isnan(value) else number(value)

@@ -384,6 +384,15 @@ def test_a_word_of_many_characters_is_no_text_of_many_tokens(small, words, is_cu
     assert any("1 text longer than the limit" in one.text for one in result.page().notes) is is_cut
 
 
+def test_a_short_file_is_not_probed(small, tmp_path):
+    """The batch's size is looked for where there is enough to run that finding it pays."""
+    source, passes = tmp_path / "short.txt", []
+    source.write_text("first\nlast\n")
+    small.model.register_forward_pre_hook(lambda *_: passes.append(1))
+    hf.map(source, task="embed")
+    assert len(passes) == 1
+
+
 def test_a_very_long_line_is_tokenised_once(small, tmp_path, monkeypatch):
     """The probe for the size of a batch leaves it alone: it would take its time twice."""
     source = tmp_path / "long.txt"
