@@ -39,7 +39,9 @@ def can_pack(loaded: LoadedModel) -> bool:
 
 
 @contextlib.contextmanager
-def packed(model: Any, *, wanted: bool = True) -> Iterator[None]:
+def packed(
+    model: Any, *, wanted: bool = True, most: Callable[[], int] = lambda: _MOST
+) -> Iterator[None]:
     """Run the block with a second, packed copy of the weights of each linear layer in float32.
 
     The outputs are the same but for rounding. The copies are not kept: weights may change later.
@@ -47,6 +49,7 @@ def packed(model: Any, *, wanted: bool = True) -> Iterator[None]:
     Args:
         model: A torch model; those parts of it that can't be packed are left as they are.
         wanted: False to do nothing.
+        most: Returns how many tokens a batch has at most.
     """
     layers = list(_layers(model)) if wanted else []
     copies: dict[int, torch.Tensor] = {}
@@ -56,7 +59,7 @@ def packed(model: Any, *, wanted: bool = True) -> Iterator[None]:
             if key not in copies:
                 with torch.no_grad():
                     copies[key] = _pack(_KINDS[type(layer)](layer).detach())
-            layer.forward = _Packed(layer, copies[key])
+            layer.forward = _Packed(layer, copies[key], most)
         yield
     finally:
         for layer in layers:
@@ -66,16 +69,17 @@ def packed(model: Any, *, wanted: bool = True) -> Iterator[None]:
 class _Packed:
     """The forward pass of a layer with its weights packed."""
 
-    def __init__(self, layer: Any, weight: torch.Tensor) -> None:
+    def __init__(self, layer: Any, weight: torch.Tensor, most: Callable[[], int]) -> None:
         self._layer = layer
         self._weight = weight
+        self._most = most
 
     def __call__(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 - as torch calls it
         """Return what the layer gives; its own way where this one can't be gone."""
         if input.dtype != torch.float32 or not input.numel() or torch.is_grad_enabled():
             return type(self._layer).forward(self._layer, input)  # type: ignore[no-any-return]
         rows = input.reshape(-1, input.shape[-1])
-        short = _filled(len(rows)) - len(rows)
+        short = -len(rows) % _step(self._most())
         padded = functional.pad(rows, (0, 0, 0, short)) if short else rows
         multiply = torch.ops.mkldnn._linear_pointwise  # noqa: SLF001 - what torch.compile calls
         found = multiply(padded, self._weight, self._layer.bias, "none", [], "")
@@ -100,13 +104,14 @@ def _pack(weight: torch.Tensor) -> torch.Tensor:
 _ROWS = 1_024  # tokens that the layout is chosen for; it serves any number
 
 
-def _filled(rows: int) -> int:
-    """Return the number of rows that so many are filled up to: one of 16 between powers of two.
+def _step(most: int) -> int:
+    """Return what numbers of rows are filled up to a multiple of: some 16 of them are left.
 
-    oneDNN compiles a kernel for each number of rows and keeps it, half a megabyte a layer's shape.
+    oneDNN compiles a kernel for each number of rows that it meets and keeps it, half a megabyte for
+    each shape of a layer.
     """
-    step = max(_STEP, 2 ** (rows.bit_length() - 1) // 16)
-    return rows + -rows % step
+    return max(_LEAST, most // 16)
 
 
-_STEP = 32  # less would be as many kernels for the small batches as for all others
+_LEAST = 32
+_MOST = 1_024

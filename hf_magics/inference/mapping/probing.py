@@ -84,6 +84,7 @@ def _speed(worker: Worker, prepared: Prepared, budget: int) -> float:
     middle = len(order) * 3 // 4  # half of the tokens are in longer rows
     width = prepared.lengths[order[middle]]
     rows = tuple(order[max(0, middle - budget // width) : middle]) or (order[middle],)
+    worker.budget = budget  # rows are filled up as they would be
     started = time.perf_counter()
     worker.columns(prepared, rows)
     widest = max(prepared.lengths[row] for row in rows)

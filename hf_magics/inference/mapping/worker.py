@@ -74,7 +74,7 @@ class Worker:
 
     def at_speed(self) -> AbstractContextManager[None]:
         """Return the block in which the model is as fast as it can be, as the job's plan says."""
-        return packed(self.request.loaded.model, wanted=self.packs)
+        return packed(self.request.loaded.model, wanted=self.packs, most=lambda: self.budget)
 
     def prepare(self, window: Window) -> Prepared:
         """Tokenise a window; runs beside the model, and so leaves torch alone.
