@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import psutil
 import torch
 
+from hf_magics.inference.mapping.memory import give_back
 from hf_magics.inference.mapping.sources import Window
 from hf_magics.inference.mapping.worker import Finished, Prepared, Worker
 
@@ -43,3 +44,4 @@ def here(worker: Worker, windows: Iterator[Window]) -> Generator[tuple[Window, F
         while (prepared := coming.result()) is not None:
             coming = pool.submit(ready)
             yield prepared.window, worker.finish(prepared)
+            give_back()
