@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,5 +24,5 @@ def columns_of(name: str, variables: Mapping[str, Any]) -> list[str]:
 def _columns_in(path: Path) -> list[str]:
     try:
         return column_names(path)
-    except (HFMagicsError, OSError):  # running the line says what is wrong
+    except (HFMagicsError, OSError, zlib.error):  # running the line says what is wrong
         return []

@@ -92,7 +92,7 @@ class _Pool:
         worker = self._worker
         if worker.decoding is None:
             worker.decoding, worker.limit = decoding, limit
-        worker.on_tokens(done.tokens)
+        worker.on_tokens(done.tokens, 0)
         return done
 
 
@@ -123,5 +123,5 @@ def _check(worker: Worker) -> None:
         )
 
 
-def _nothing(_: int) -> None:
+def _nothing(*_: int) -> None:
     """Count no tokens: an actor has nobody to tell."""

@@ -78,7 +78,7 @@ def _array(values: Any, failed: Any) -> Any:
         return arrow.FixedSizeListArray.from_arrays(flat, values.shape[1], mask=arrow.array(failed))
     try:
         return arrow.array([_sound(one) for one in values])
-    except (arrow.ArrowInvalid, arrow.ArrowTypeError, arrow.ArrowNotImplementedError):
+    except (arrow.ArrowException, OverflowError):  # of several kinds, or larger than 64 bits
         return arrow.array([_json(one) for one in values], arrow.string())
 
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import itertools
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from hf_magics.display.numbers import plural
 from hf_magics.display.words import one_line, sentence_list
 from hf_magics.errors import InputError
 from hf_magics.inference.mapping.sources import Row, Source
 from hf_magics.inference.mapping.streamed import Streamed, decoded, starts_quickly
 from hf_magics.optional import optional
 
-_LONGEST_CELL = 2**31 - 1
+_LONGEST_CELL = 2**27  # bytes: where a quote is not closed, the rest of the file is one cell
 
 
 class TextFile(Streamed):
@@ -42,13 +46,10 @@ class JsonLines(Streamed):
     """A row an object; the column is a key."""
 
     def _columns(self) -> tuple[list[str], list[str]]:
-        first = next((raw for _, raw in self._lines() if raw.strip()), b"")
-        try:
-            found = json.loads(first or b"{}")
-        except ValueError:
-            found = None
-        if not isinstance(found, dict):
-            raise InputError(f"{self.path.name}: its first line is no JSON object")
+        lines = (_object(raw) for _, raw in itertools.islice(self._lines(), _LOOKED_AT))
+        found = next((one for one in lines if one), None)
+        if found is None:
+            raise InputError(f"{self.path.name}: none of its first lines is a JSON object")
         return list(found), [name for name, value in found.items() if isinstance(value, str)]
 
     def _rows(self, start: int) -> Iterator[Row]:
@@ -62,11 +63,22 @@ class JsonLines(Streamed):
             return text, problem
         try:
             found = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             return None, f"can't be read: line {number:,} is no JSON: {one_line(error)[:80]}"
         if not isinstance(found, dict) or self.column not in found:
             return None, f"can't be read: line {number:,} has no '{self.column}'"
         return found[self.column], ""
+
+
+_LOOKED_AT = 100  # lines, for the names of the columns
+
+
+def _object(raw: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 class CsvFile(Streamed):
@@ -95,8 +107,8 @@ class CsvFile(Streamed):
     def _row(self, number: int, record: Sequence[str]) -> Row:
         if len(record) != len(self.names):
             return None, (
-                f"can't be read: the record that ends in line {number:,} has {len(record)} columns,"
-                f" not {len(self.names)}"
+                f"can't be read: the record that ends in line {number:,} has "
+                f"{plural(len(record), 'column')}, not {len(self.names)}"
             )
         try:
             record[self._at].encode("utf-8")
@@ -106,7 +118,11 @@ class CsvFile(Streamed):
 
     def _records(self) -> Iterator[tuple[int, list[str]]]:
         """Yield each record that is not empty, and the line that it ends in."""
-        lines = (raw.decode("utf-8", "surrogateescape") for _, raw in self._lines())
+        lines = (
+            line
+            for _, raw in self._lines()
+            for line in _LINE.split(raw.decode("utf-8", "surrogateescape"))
+        )
         before = csv.field_size_limit(_LONGEST_CELL)
         tab = ".tsv" in (one.lower() for one in self.path.suffixes)
         reader = csv.reader(lines, delimiter="\t" if tab else ",")
@@ -118,15 +134,16 @@ class CsvFile(Streamed):
             csv.field_size_limit(before)
 
 
+_LINE = re.compile(r"(?<=\r)(?=[^\n])")  # a carriage return alone ends a line too
+
+
 class ParquetFile(Streamed):
     """A row a row; row groups before the first one are not read."""
 
     def _columns(self) -> tuple[list[str], list[str]]:
         arrow = optional("pyarrow", extra="data")
-        try:
+        with self._read():
             file = self._opened()
-        except arrow.ArrowInvalid as error:
-            raise InputError(f"{self.path.name} is no Parquet file: {one_line(error)}") from error
         schema = file.schema_arrow
         strings = (arrow.types.is_string, arrow.types.is_large_string)
         self.count = file.metadata.num_rows
@@ -140,7 +157,21 @@ class ParquetFile(Streamed):
         """Return the share of the rows."""
         return row / self.count if self.count else 1.0
 
+    @contextlib.contextmanager
+    def _read(self) -> Iterator[None]:
+        arrow = optional("pyarrow", extra="data")
+        try:
+            yield
+        except (OSError, arrow.ArrowException) as error:
+            raise InputError(
+                f"{self.path.name} is no Parquet file, or damaged: {one_line(error)[:200]}"
+            ) from error
+
     def _rows(self, start: int) -> Iterator[Row]:
+        with self._read():
+            yield from self._from(start)
+
+    def _from(self, start: int) -> Iterator[Row]:
         file, before = self._opened(), 0
         metadata = file.metadata
         for group in range(metadata.num_row_groups):

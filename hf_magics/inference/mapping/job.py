@@ -126,8 +126,9 @@ class _Job:
     def said_of_interrupt(self) -> str:
         """Say what is kept where the job was interrupted, and how to go on."""
         rows = f"interrupted after {plural(self.tally.rows, 'finished row')}"
+        it = "it is" if self.tally.rows == 1 else "they are"
         if self._folder:
-            return f"{rows}: they are kept in {self._folder}, and the same line goes on from there"
+            return f"{rows}: {it} kept in {self._folder}, and the same line goes on from there"
         return f"{rows}, which are lost: --checkpoint DIR or --to FILE keeps what is finished"
 
     def how(self) -> dict[str, str]:
@@ -204,7 +205,7 @@ class _Job:
             with contextlib.closing(self.execute(self.worker, windows)) as finished:
                 for window, done in finished:
                     add(Entry.of(window, done), done.table)
-                    speed.rows = window.start + len(window.rows)
+                    speed.finish(window.start + len(window.rows))
         self.tally.tokens_run, self.tally.seconds = speed.tokens, speed.seconds
 
 
@@ -218,8 +219,12 @@ def _first_inputs(source: Source) -> Inputs:
     for window in source.windows(_LOOKED_AT, _CHARS):
         for row, value in enumerate(window.rows):
             empty = False
-            if row not in window.problems and not _is_missing(value):
-                return Inputs(texts=(value,)) if isinstance(value, str) else read_inputs([value])
+            if row in window.problems or _is_missing(value):
+                continue
+            if isinstance(value, str):
+                return Inputs(texts=(value,))
+            with contextlib.suppress(InputError):  # the row's own fault, as below
+                return read_inputs([value])
         break
     if empty:
         raise InputError(f"{source.name} has no rows")

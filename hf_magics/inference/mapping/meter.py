@@ -16,10 +16,12 @@ class Speed:
 
     def __init__(self, source: Source, start: int) -> None:
         self.rows = start
+        self._running = 0
+        self._begin: float | None = None
         self.tokens = 0
         self.seconds = 0.0
         self._source = source
-        self._begin = source.share(start) or 0.0
+        self._start = start
         self._progress = progress(f"mapping {source.name}")
 
     def __enter__(self) -> Self:
@@ -36,20 +38,31 @@ class Speed:
         self.seconds = time.perf_counter() - self._started
         self._progress.__exit__(kind, error, trace)
 
-    def advance(self, tokens: int) -> None:
-        """Say that a batch of so many tokens is done."""
+    def finish(self, rows: int) -> None:
+        """Say that all rows up to this one are done."""
+        self.rows, self._running = rows, 0
+
+    def advance(self, tokens: int, rows: int = 0) -> None:
+        """Say that a batch of so many tokens and rows is done."""
         self.tokens += tokens
+        self._running += rows
         spent = time.perf_counter() - self._started
+        done = self.rows + self._running
         of = f" of {self._source.count:,}" if self._source.count is not None else ""
         rate = f" · {self.tokens / spent:,.0f} tokens/s" if spent else ""
         self._meter.say(
-            f"mapping {self._source.name}: {self.rows:,}{of} rows{rate}{self._left(spent)}"
+            f"mapping {self._source.name}: {done:,}{of} rows{rate}{self._left(spent, done)}"
         )
 
-    def _left(self, spent: float) -> str:
-        """Say how long it takes from here, as long as the finished windows took."""
-        share = self._source.share(self.rows)
-        if share is None or share <= self._begin:
+    def _left(self, spent: float, done: int) -> str:
+        """Say how long it takes from here, if the rest takes as long as what is done."""
+        share = self._source.share(done)
+        if share is None:  # a file knows the ends of its windows alone
+            share = self._source.share(self.rows)
+        if self._begin is None:
+            self._begin = self._source.share(self._start)
+        begin = self._begin or 0.0
+        if share is None or share <= begin:
             return ""
-        left = spent * (1 - share) / (share - self._begin)
+        left = spent * (1 - share) / (share - begin)
         return f" · {seconds(left)} left"

@@ -261,16 +261,17 @@ def _read(path: Path) -> list[dict[str, Any]]:
     """
     if not path.is_file():
         raise InputError(f"{path} has gone since it was written")
-    if path.suffix == ".jsonl":
+    kind = path.suffix.lower()
+    if kind == ".jsonl":
         with path.open(encoding="utf-8") as lines:
             return [json.loads(line) for line in lines]
-    if path.suffix == ".csv":
+    if kind == ".csv":
         frame = optional("pandas", extra="data").read_csv(path, keep_default_na=False)
         return [
             {str(name): value for name, value in row.items()} for row in frame.to_dict("records")
         ]
     arrow = optional(
-        "pyarrow.feather" if path.suffix == ".arrow" else "pyarrow.parquet", extra="data"
+        "pyarrow.feather" if kind == ".arrow" else "pyarrow.parquet", extra="data"
     )
     rows: list[dict[str, Any]] = arrow.read_table(path).to_pylist()
     return rows

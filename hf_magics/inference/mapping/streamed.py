@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import zlib
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,7 +53,10 @@ class Streamed:
         for window in cut(self._rows(start), rows, chars, start):
             if _mark(self.path) != self._mark:
                 raise InputError(f"{self.path} changed while it was read: run the line again")
-            self._reached.append((window.start + len(window.rows), self._position))
+            end = window.start + len(window.rows)
+            if window.start == start:  # where a job goes on: about as many bytes a row before it
+                self._reached.append((start, self._position * start // max(1, end)))
+            self._reached.append((end, self._position))
             yield window
 
     def share(self, row: int) -> float | None:
@@ -94,15 +98,15 @@ class Streamed:
         """Yield each line's number, from 1, and its bytes."""
         self._position = 0
         try:
-            with _opened(self.path) as file:
-                yield from self._counted(file)
-        except (OSError, EOFError) as error:
+            with self.path.open("rb") as raw, _unpacked(raw, self.path) as file:
+                yield from self._counted(file, raw)
+        except (OSError, EOFError, zlib.error) as error:
             raise InputError(f"{self.path} can't be read: {error}") from error
 
-    def _counted(self, file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-        packed = _is_packed(self.path)
+    def _counted(self, file: IO[bytes], read: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+        packed = file is not read
         for number, raw in enumerate(file, 1):
-            self._position = self._mark[0] // 2 if packed else self._position + len(raw)
+            self._position = read.tell() if packed else self._position + len(raw)
             yield number, raw.removeprefix(_BOM) if number == 1 else raw
 
 
@@ -120,17 +124,13 @@ def starts_quickly(path: Path) -> bool:
     Raises:
         OSError: The file can't be read.
     """
-    with _opened(path) as file:
+    with path.open("rb") as raw, _unpacked(raw, path) as file:
         start = file.readline(_QUICK)
     return len(start) < _QUICK or start.endswith(b"\n")
 
 
-def _is_packed(path: Path) -> bool:
-    return path.suffix.lower() == ".gz"
-
-
-def _opened(path: Path) -> IO[bytes]:
-    return cast("IO[bytes]", gzip.open(path, "rb")) if _is_packed(path) else path.open("rb")
+def _unpacked(raw: IO[bytes], path: Path) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.open(raw)) if path.suffix.lower() == ".gz" else raw
 
 
 def _mark(path: Path) -> tuple[int, int]:

@@ -38,9 +38,14 @@ def _column(values: list[Any]) -> Any:
     """Return vectors as one array, NaN where there is none; other values as they are."""
     width = next((one.shape for one in values if isinstance(one, np.ndarray)), None)
     if width is None:
-        return values
+        return [_listed(one) for one in values]
     nothing = np.full(width, np.nan, dtype=np.float32)
     return np.stack([nothing if one is None else one for one in values]).astype(np.float32)
+
+
+def _listed(value: Any) -> Any:
+    """Return tuples as the lists that a file gives back."""
+    return [_listed(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 def _shown(value: Any) -> Any:

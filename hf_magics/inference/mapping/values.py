@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -31,11 +32,7 @@ class Values:
         return row / self.count if self.count else 1.0
 
     def fingerprint(self) -> str:
-        """Return a hash of all rows.
-
-        Raises:
-            InputError: A row is something that has no bytes of its own.
-        """
+        """Return a hash of all rows."""
         found = hashlib.blake2b(digest_size=32)
         for value, problem in self._rows(0):
             found.update(_bytes(value) + problem.encode() + b"\0")
@@ -53,6 +50,9 @@ def open_values(value: Any, name: str, column: str) -> Source:
     Raises:
         InputError: It is no column, or a table without the column that is asked for.
     """
+    if isinstance(value, dict) and hasattr(value, "column_names"):
+        parts = sentence_list([f"{name or 'it'}[{part!r}]" for part in value], most=9)
+        raise InputError(f"{name or 'the input'} is a dictionary of datasets: give {parts}")
     if hasattr(value, "column_names") or hasattr(value, "columns"):
         column = _column_of(value, name or "the table", column)
         return Values(value[column], f"{name or 'inputs'}.{column}", column)
@@ -137,13 +137,12 @@ def _row(value: Any) -> Row:
 def _bytes(value: Any) -> bytes:
     if isinstance(value, str):
         return b"s" + value.encode("utf-8", "surrogatepass")
-    if value is None or isinstance(value, (bool, int, float, list, tuple)):
-        return repr(value).encode("utf-8", "surrogatepass")
     if hasattr(value, "tobytes"):
         return bytes(value.tobytes()) + repr(getattr(value, "shape", "")).encode()
     if hasattr(value, "read_bytes"):
         return bytes(value.read_bytes())
-    raise InputError(
-        f"a checkpoint needs rows that can be known again, not {type(value).__name__}: leave out "
-        "--to and --checkpoint"
-    )
+    known = f"{type(value).__qualname__} {_ADDRESS.sub('', repr(value))}"
+    return known.encode("utf-8", "surrogatepass")
+
+
+_ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -68,7 +68,7 @@ class Worker:
     budget: int
     strict: bool = False
     packs: bool = False
-    on_tokens: Callable[[int], None] = field(default=lambda _: None)
+    on_tokens: Callable[[int, int], None] = field(default=lambda *_: None)
     decoding: tuple[Snippet, ...] | None = None
     limit: int | None = None
 
@@ -84,7 +84,7 @@ class Worker:
         """
         errors = dict(window.problems)
         for row, value in enumerate(window.rows):
-            if row not in errors and (why := _why_not(value)):
+            if row not in errors and (why := self._why_not(value)):
                 errors[row] = why
         places, same = _first_of_equal(window.rows, errors)
         places, rows = self._tokenised(window, places, errors)
@@ -105,9 +105,20 @@ class Worker:
         errors = dict(prepared.errors)
         cut = len(prepared.rows.cut) if prepared.rows else 0
         for batch in plan_batches(prepared.lengths, self.budget):
-            cut += self._run(prepared, batch, found, errors)
+            for part in self._fitting(prepared, batch):
+                cut += self._run(prepared, part, found, errors)
         table = table_of(prepared.window, prepared.same, self.column, found, errors)
-        return Finished(table, prepared.tokens, cut, len(prepared.same), len(errors), self.budget)
+        failed = sum(why is not None for why in table["error"])
+        return Finished(table, prepared.tokens, cut, len(prepared.same), failed, self.budget)
+
+    def _fitting(self, prepared: Prepared, batch: Batch) -> Iterator[Batch]:
+        """Yield a batch, or its halves where the budget has shrunk since it was planned."""
+        width = max(prepared.lengths[row] for row in batch)
+        if len(batch) == 1 or width * len(batch) <= self.budget:
+            yield batch
+            return
+        for half in _halves(batch):
+            yield from self._fitting(prepared, half)
 
     def _run(
         self,
@@ -121,23 +132,21 @@ class Worker:
         try:
             columns, cut = self.columns(prepared, batch)
         except (FitError, InputError) as error:
-            if self.strict and (len(batch) == 1 or isinstance(error, InputError)):
-                raise
+            if self.strict and len(batch) == 1:
+                row = prepared.window.start + prepared.places[batch[0]]
+                raise type(error)(f"row {row:,} {_without_line(one_line(error))}") from error
             why = one_line(error)
             if isinstance(error, FitError):
                 self._shrink(prepared, batch)
         else:
             for at, row in enumerate(batch):
                 found[prepared.places[row]] = {name: one[at] for name, one in columns.items()}
-            self.on_tokens(sum(prepared.lengths[row] for row in batch))
+            self.on_tokens(sum(prepared.lengths[row] for row in batch), len(batch))
             return cut
         if len(batch) == 1:
             errors[prepared.places[batch[0]]] = _without_line(why)
             return 0
-        middle = (len(batch) + 1) // 2
-        return sum(
-            self._run(prepared, half, found, errors) for half in (batch[:middle], batch[middle:])
-        )
+        return sum(self._run(prepared, half, found, errors) for half in _halves(batch))
 
     def _shrink(self, prepared: Prepared, batch: Batch) -> None:
         """Let later batches have half the tokens of one that had no room."""
@@ -156,6 +165,21 @@ class Worker:
         if self.decoding is None:
             self.decoding, self.limit = self.task.code(done)[1:], encoded.limit
         return self.task.columns(done), len(encoded.cuts)
+
+    def _why_not(self, value: Any) -> str:
+        """Say why a row can't be an input, ``""`` where it can be.
+
+        The rows of a job are of one kind: that of its first one.
+        """
+        if value is None:
+            return "is missing"
+        if self.request.inputs.texts or isinstance(value, (str, bool, int, float)):
+            why = why_no_text(value)
+            if why or not self.request.inputs.ids:
+                return why
+        if self.request.inputs.ids and not isinstance(value, (list, tuple)):
+            return f"is {type(value).__name__}, and the first row was token IDs"
+        return ""
 
     def _asking(self, inputs: Inputs) -> Request:
         return dataclasses.replace(self.request, inputs=inputs)
@@ -198,11 +222,9 @@ _AT_ONCE = 8  # images and sounds, whose size no tokenizer tells
 _ANY = 10**9
 
 
-def _why_not(value: Any) -> str:
-    """Say why a row can't be an input, ``""`` where it can be."""
-    if value is None:
-        return "is missing"
-    return why_no_text(value) if isinstance(value, (str, bool, int, float)) else ""
+def _halves(batch: Batch) -> tuple[Batch, Batch]:
+    middle = (len(batch) + 1) // 2
+    return batch[:middle], batch[middle:]
 
 
 def _without_line(message: str) -> str:

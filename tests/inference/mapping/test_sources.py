@@ -166,7 +166,7 @@ def test_csv_with_lines_in_quotes_and_broken_records(tmp_path):
     path.write_text('text,n\n"two\nlines",1\nonly\nlast,2\n', encoding="utf-8")
     source = open_source(path, column="text")
     assert rows_of(source) == ["two\nlines", None, "last"]
-    assert "has 1 columns, not 2" in problems_of(source)[1]
+    assert "has 1 column, not 2" in problems_of(source)[1]
 
 
 def test_windows_line_ends_marks_and_blank_lines(tmp_path):
@@ -224,7 +224,7 @@ def test_the_hash_is_of_the_content(tmp_path):
         ("a.xlsx", b"x", ".parquet"),
         ("a.txt", b"", "is empty"),
         ("a.parquet", b"no parquet", "is no Parquet file"),
-        ("a.jsonl", b"[1]\n", "no JSON object"),
+        ("a.jsonl", b"[1]\n", "a JSON object"),
     ],
 )
 def test_files_that_can_not_be_read(tmp_path, name, content, said):
