@@ -9,11 +9,11 @@ from typing import Any
 import torch
 
 from hf_magics.errors import HFMagicsError
+from hf_magics.inference.mapping.snippets import Decoding
 from hf_magics.inference.mapping.sources import Window
 from hf_magics.inference.mapping.worker import Finished, Worker
-from hf_magics.snippets import Snippet
 
-Ran = tuple[Finished, tuple[Snippet, ...] | None, int | None] | HFMagicsError
+Ran = tuple[Finished, Decoding | None] | HFMagicsError
 """A window's answers, and how they were decoded, for the plain code; or why it can't be run."""
 
 _TRIES = 2
@@ -58,7 +58,7 @@ class WindowActor:
                 done = worker.finish(worker.prepare(window))
         except HFMagicsError as error:  # a value, since Ray makes texts of what is raised
             return error.with_traceback(None)
-        return done, worker.decoding, worker.limit
+        return done, worker.decoding
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Run the windows of a batch of Ray Data: bytes in, bytes out, None where one is undone."""

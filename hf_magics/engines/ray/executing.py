@@ -88,10 +88,10 @@ class _Pool:
         """Tell the worker here what those there did."""
         if isinstance(ran, HFMagicsError):
             raise ran
-        done, decoding, limit = ran
+        done, decoding = ran
         worker = self._worker
         if worker.decoding is None:
-            worker.decoding, worker.limit = decoding, limit
+            worker.decoding = decoding
         worker.on_tokens(done.tokens, 0)
         return done
 

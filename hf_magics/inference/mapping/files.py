@@ -17,6 +17,7 @@ from hf_magics.errors import InputError
 from hf_magics.inference.mapping.sources import Row, Source
 from hf_magics.inference.mapping.streamed import Streamed, decoded, starts_quickly
 from hf_magics.optional import optional
+from hf_magics.snippets import Snippet
 
 _LONGEST_CELL = 2**27  # bytes: where a quote is not closed, the rest of the file is one cell
 
@@ -33,6 +34,13 @@ class TextFile(Streamed):
         if column:
             raise InputError(f"--column {column}: {self.path.name} is plain text, a row a line")
 
+    def code(self) -> Snippet:
+        """Return the lines that read the file whole."""
+        gzipped = self.path.suffix.lower() == ".gz"
+        opened = f'{"gzip." if gzipped else ""}open({str(self.path)!r}, "rt", encoding="utf-8")'
+        lines = (f"with {opened} as file:", '    column = [line.rstrip("\\r\\n") for line in file]')
+        return Snippet(("import gzip",) if gzipped else (), lines)
+
     def _columns(self) -> tuple[list[str], list[str]]:
         return [], []
 
@@ -44,6 +52,10 @@ class TextFile(Streamed):
 
 class JsonLines(Streamed):
     """A row an object; the column is a key."""
+
+    def code(self) -> Snippet:
+        """Return the line that reads the column whole."""
+        return self._by_pandas("read_json", ", lines=True")
 
     def _columns(self) -> tuple[list[str], list[str]]:
         lines = (_object(raw) for _, raw in itertools.islice(self._lines(), _LOOKED_AT))
@@ -84,6 +96,11 @@ def _object(raw: bytes) -> dict[str, Any] | None:
 class CsvFile(Streamed):
     """A row a record; the first has the names of the columns. Lines may be in quotes."""
 
+    def code(self) -> Snippet:
+        """Return the line that reads the column whole."""
+        tab = r', sep="\t"' if self._has_tabs() else ""
+        return self._by_pandas("read_csv", f"{tab}, keep_default_na=False")
+
     def choose(self, column: str) -> None:
         """Take one column.
 
@@ -116,6 +133,9 @@ class CsvFile(Streamed):
             return None, f"can't be read: the record that ends in line {number:,} is no UTF-8"
         return record[self._at], ""
 
+    def _has_tabs(self) -> bool:
+        return ".tsv" in (one.lower() for one in self.path.suffixes)
+
     def _records(self) -> Iterator[tuple[int, list[str]]]:
         """Yield each record that is not empty, and the line that it ends in."""
         lines = (
@@ -124,8 +144,7 @@ class CsvFile(Streamed):
             for line in _LINE.split(raw.decode("utf-8", "surrogateescape"))
         )
         before = csv.field_size_limit(_LONGEST_CELL)
-        tab = ".tsv" in (one.lower() for one in self.path.suffixes)
-        reader = csv.reader(lines, delimiter="\t" if tab else ",")
+        reader = csv.reader(lines, delimiter="\t" if self._has_tabs() else ",")
         try:
             yield from ((reader.line_num, record) for record in reader if record)
         except csv.Error as error:
@@ -139,6 +158,10 @@ _LINE = re.compile(r"(?<=\r)(?=[^\n])")  # a carriage return alone ends a line t
 
 class ParquetFile(Streamed):
     """A row a row; row groups before the first one are not read."""
+
+    def code(self) -> Snippet:
+        """Return the line that reads the column whole."""
+        return self._by_pandas("read_parquet", "")
 
     def _columns(self) -> tuple[list[str], list[str]]:
         arrow = optional("pyarrow", extra="data")

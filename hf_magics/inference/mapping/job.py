@@ -68,8 +68,7 @@ def map_source(
         raise MapInterruptedError(job.said_of_interrupt()) from None
     took = time.perf_counter() - started
     session.log.append(job.spec)
-    worker = job.worker
-    code = script(model_snippet(loaded), *map_snippet(job.spec, worker.limit, worker.decoding))
+    code = script(model_snippet(loaded), *map_snippet(job.spec, source, job.worker.decoding))
     return MapResult.of(loaded, job.spec, tally, took, code, job.how())
 
 

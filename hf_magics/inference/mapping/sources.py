@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from hf_magics.snippets import Snippet
+
 Row = tuple[Any, str]
 """What a row holds, and why it can't be read, ``""`` where it can."""
 
@@ -37,6 +39,9 @@ class Source(Protocol):
         They depend on the content alone: from the start of any of them on, the later ones are the
         same.
         """
+
+    def code(self) -> Snippet:
+        """Return plain code that makes the rows: a list named ``column``."""
 
     def share(self, row: int) -> float | None:
         """Return how much of the source is before a row, from 0 to 1; None where unknown."""

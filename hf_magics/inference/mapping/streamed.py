@@ -13,6 +13,7 @@ from typing import IO, cast
 from hf_magics.errors import InputError
 from hf_magics.inference.mapping.sources import Row, Window, cut
 from hf_magics.inference.mapping.values import choose_column
+from hf_magics.snippets import Snippet
 
 _WHOLE = 2**26
 _SAMPLES, _SAMPLE = 256, 2**16
@@ -59,6 +60,10 @@ class Streamed:
             self._reached.append((end, self._position))
             yield window
 
+    def code(self) -> Snippet:
+        """Return the lines that read the column whole."""
+        raise NotImplementedError
+
     def share(self, row: int) -> float | None:
         """Return the share of the bytes that was read when the window before the row was full."""
         reached = dict(self._reached).get(row)
@@ -81,6 +86,10 @@ class Streamed:
                 file.seek((size - _SAMPLE) * at // (_SAMPLES - 1))
                 found.update(file.read(_SAMPLE))
         return found.hexdigest()
+
+    def _by_pandas(self, reader: str, more: str) -> Snippet:
+        read = f"pandas.{reader}({str(self.path)!r}{more})"
+        return Snippet(("import pandas",), (f"column = list({read}[{self.column!r}])",))
 
     def _columns(self) -> tuple[list[str], list[str]]:
         """Return the names of the columns, and those that hold text.

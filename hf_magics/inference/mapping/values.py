@@ -10,6 +10,7 @@ from typing import Any
 from hf_magics.display.words import nearest, sentence_list
 from hf_magics.errors import InputError
 from hf_magics.inference.mapping.sources import Row, Source, Window, cut
+from hf_magics.snippets import Snippet
 
 _SLICE = 1_024
 
@@ -17,8 +18,9 @@ _SLICE = 1_024
 class Values:
     """Something with a length that gives slices; a column that lies on disk stays there."""
 
-    def __init__(self, values: Any, name: str, column: str) -> None:
+    def __init__(self, values: Any, name: str, column: str, written: str = "") -> None:
         self.name = name or "inputs"
+        self._written = written or self.name
         self.column = column
         self.count: int | None = len(values)
         self._values = values
@@ -26,6 +28,10 @@ class Values:
     def windows(self, rows: int, chars: int, start: int = 0) -> Iterator[Window]:
         """Yield windows from a row on."""
         return cut(self._rows(start), rows, chars, start)
+
+    def code(self) -> Snippet:
+        """Return the line that lists the column, by the notebook's name of it."""
+        return Snippet((), (f"column = list({self._written})",))
 
     def share(self, row: int) -> float | None:
         """Return the share of the rows."""
@@ -55,7 +61,8 @@ def open_values(value: Any, name: str, column: str) -> Source:
         raise InputError(f"{name or 'the input'} is a dictionary of datasets: give {parts}")
     if hasattr(value, "column_names") or hasattr(value, "columns"):
         column = _column_of(value, name or "the table", column)
-        return Values(value[column], f"{name or 'inputs'}.{column}", column)
+        table = name or "inputs"
+        return Values(value[column], f"{table}.{column}", column, f"{table}[{column!r}]")
     if column:
         raise InputError(f"--column {column}: {name or 'the input'} is no table, it has no columns")
     if isinstance(value, (dict, bytes)) or not (

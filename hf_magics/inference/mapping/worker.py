@@ -16,12 +16,12 @@ from hf_magics.inference import tokenizing
 from hf_magics.inference.batching import Batch, plan_batches
 from hf_magics.inference.checks import why_no_text
 from hf_magics.inference.inputs import Inputs, read_inputs
+from hf_magics.inference.mapping.snippets import Decoding, decoding_of
 from hf_magics.inference.mapping.sources import Window
 from hf_magics.inference.mapping.tables import Table, table_of
 from hf_magics.inference.packing import packed
 from hf_magics.inference.rows import Rows
 from hf_magics.inference.tasks import Done, Request, Task
-from hf_magics.snippets import Snippet
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,7 @@ class Worker:
     strict: bool = False
     packs: bool = False
     on_tokens: Callable[[int, int], None] = field(default=lambda *_: None)
-    decoding: tuple[Snippet, ...] | None = None
-    limit: int | None = None
+    decoding: Decoding | None = None
 
     def at_speed(self) -> AbstractContextManager[None]:
         """Return the block in which the model is as fast as it can be, as the job's plan says."""
@@ -157,13 +156,15 @@ class Worker:
 
     def columns(self, prepared: Prepared, batch: Batch) -> tuple[Mapping[str, Any], int]:
         """Run one batch; return a value a row in each column, and how many texts were cut."""
+        if self.decoding is None and prepared.rows is None and len(batch) > 1:
+            self.columns(prepared, batch[:1])  # plain code goes row by row here
         request = self._asking(_some(prepared.inputs, batch))
         self.task.check(request)
         encoded = prepared.rows.batch(batch) if prepared.rows else self.task.encode(request)
         outputs, added = self.task.run(request, encoded)
         done = Done(request, encoded, outputs, added)
         if self.decoding is None:
-            self.decoding, self.limit = self.task.code(done)[1:], encoded.limit
+            self.decoding = decoding_of(self.task, done, each=prepared.rows is None)
         return self.task.columns(done), len(encoded.cuts)
 
     def _why_not(self, value: Any) -> str:

@@ -1,0 +1,74 @@
+"""The plain code of a map gives what the map gave: run in a namespace of its own."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import hf_magics as hf
+from tests.inference.mapping.rows import TINY
+
+TEXTS = ["the sky is blue", "a film that stays with you", "it's no \"good\" film", "so"]
+NLI = {"0": "entailment", "1": "neutral", "2": "contradiction"}
+
+
+def answers_of(result, model, **names) -> list:
+    """Run the code, with the weights of the session in the place of random ones."""
+    assert "hf_magics" not in result.code
+    code = result.code.replace("model.eval()", "model = given; model.eval()")
+    made = {**names, "given": model}
+    exec(code, made)
+    return made["answers"]
+
+
+@pytest.mark.parametrize(
+    ("task", "options", "config"),
+    [
+        ("zero-shot-classification", {"labels": "sky,film"}, {"num_labels": 3, "id2label": NLI}),
+        ("question-answering", {"context": "The sky is blue, said the film's end."}, {}),
+        ("text-classification", {}, {"num_labels": 3}),
+    ],
+)
+def test_tasks_that_make_their_own_batches(session, minilm, task, options, config):
+    """A row at a time, by what the task does; labels, and the answers to questions."""
+    hf.new("bert", name="m", task=task, tokenizer=minilm, seed=0, **TINY, **config)
+    result = hf.map(TEXTS, task=task, variable="texts", **options)
+    found = answers_of(result, session["m"].model, texts=TEXTS)
+    found = [max(one, key=one.get) if isinstance(one, dict) else one for one in found]
+    assert found == list(result.values)
+
+
+def test_what_writes(session, minilm):
+    """A summary, the model's prefix before each row."""
+    sizes = {"d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 2, "num_heads": 2}
+    hf.new("t5", name="t5", task="summarization", tokenizer=minilm, seed=0, **sizes)
+    prefix = {"summarization": {"prefix": "summarize: "}}
+    session["t5"].model.config.task_specific_params = prefix
+    result = hf.map(TEXTS, task="summarization", variable="texts")
+    assert "texts = ['summarize: ' + text]" in result.code
+    assert answers_of(result, session["t5"].model, texts=TEXTS) == list(result.values)
+
+
+@pytest.mark.parametrize(
+    "name", ["a.txt", "a.txt.gz", "a.csv", "a.tsv", "a.csv.gz", "a.jsonl", "a.parquet"]
+)
+def test_files(small, tmp_path, monkeypatch, name):
+    """Each kind is read as the map reads it."""
+    monkeypatch.chdir(tmp_path)
+    frame = pd.DataFrame({"words": TEXTS, "n": range(4)})
+    if ".txt" in name:
+        opener = gzip.open if name.endswith("gz") else open
+        with opener(name, "wt") as file:
+            file.writelines(f"{text}\n" for text in TEXTS)
+    elif "sv" in name:
+        frame.to_csv(name, index=False, sep="\t" if "tsv" in name else ",")
+    elif "jsonl" in name:
+        frame.to_json(name, orient="records", lines=True)
+    else:
+        frame.to_parquet(name)
+    result = hf.map(Path(name), task="embed", column="" if ".txt" in name else "words")
+    vectors = torch.stack(answers_of(result, small.model)).numpy()
+    assert np.abs(vectors - result.embeddings).max() < 1e-5
