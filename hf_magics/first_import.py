@@ -6,7 +6,6 @@ import contextlib
 import gc
 import importlib
 import logging
-import signal
 import sys
 import threading
 import warnings
@@ -14,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from hf_magics.display.progress import progress
+from hf_magics.interrupts import no_interrupt
 
 _DOOR = "hf_magics.modeling.loading"  # the room behind which all the rest is
 AHEAD = (
@@ -89,30 +89,6 @@ def _kept_for_later(show: Callable[..., None]) -> Callable[..., None]:
             show(message, category, filename, lineno, *more)
 
     return keep
-
-
-@contextlib.contextmanager
-def no_interrupt() -> Iterator[None]:
-    """Hold SIGINT back; the handler that was there is called after the block."""
-    with interrupts_held() as held:
-        yield
-    handler = signal.getsignal(signal.SIGINT)
-    if held and callable(handler):
-        handler(*held[-1])
-
-
-@contextlib.contextmanager
-def interrupts_held() -> Iterator[list[Any]]:
-    """Hold SIGINT back, and give what was: the arguments of its handler, for each."""
-    held: list[Any] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield held
-        return
-    before = signal.signal(signal.SIGINT, lambda *caught: held.append(caught))
-    try:
-        yield held
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager

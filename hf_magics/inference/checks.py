@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,7 +30,8 @@ def check_texts(texts: Sequence[Any]) -> None:
 def why_no_text(text: Any) -> str:
     """Say what is wrong with an input that should be a text, ``""`` where nothing is."""
     if not isinstance(text, str):
-        missing = text is None or text != text  # noqa: PLR0124 - NaN is what pandas puts there
+        is_nan = isinstance(text, float) and math.isnan(text)  # what pandas puts there
+        missing = text is None or is_nan
         hint = "; .dropna() leaves out what is missing" if missing else ""
         return f"is {type(text).__name__}, not text: {str(text)[:60]!r}{hint}"
     return "" if text.strip() else "is empty: leave it out"

@@ -44,7 +44,10 @@ def _count(inputs: Any) -> int | None:
     """Return how many inputs there are, None where only the task can tell."""
     if isinstance(inputs, str):
         return 1
-    listed = isinstance(inputs, (list, tuple)) or hasattr(inputs, "index")  # a Series has one
+    is_texts = getattr(getattr(inputs, "dtype", None), "kind", "") in set("OUT")  # an array
+    # a Series of pandas has an index, one of polars makes a list
+    listed = isinstance(inputs, (list, tuple)) or hasattr(inputs, "index")
+    listed = listed or hasattr(inputs, "to_list") or is_texts
     if not listed or all(isinstance(one, int) for one in inputs):  # one list of token IDs
         return None
     return len(inputs)

@@ -9,13 +9,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from hf_magics.first_import import (
-    AHEAD,
-    IMPORTING,
-    import_ahead,
-    interrupts_held,
-    no_interrupt,
-)
+from hf_magics.first_import import AHEAD, IMPORTING, import_ahead
+from hf_magics.interrupts import interrupts_held, no_interrupt
 
 _IDLE_S = 0.25  # cells that follow one another at once, as in "Run all", are left alone
 
@@ -35,6 +30,7 @@ class WarmStart:
         self._quiet = False  # no cell has begun since the notebook was found idle
         self._changed = threading.Condition()
         self._stopped = False
+        self._finished = False
         self._thread: threading.Thread | None = None
 
     def register(self) -> None:
@@ -75,11 +71,14 @@ class WarmStart:
         with self._changed:
             self._cells = max(0, self._cells - 1)  # the first is the cell that registered this
             self._changed.notify_all()
-            if self._thread is None and not self._stopped:
+            if not (self._is_running() or self._finished or self._stopped):
                 self._thread = threading.Thread(
                     target=self._run, name="hf-magics-warm-start", daemon=True
                 )
                 self._thread.start()
+
+    def _is_running(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
 
     def _run(self) -> None:
         steps = iter(AHEAD)
@@ -90,8 +89,10 @@ class WarmStart:
                 try:
                     import_ahead(next(steps))
                 except StopIteration:
+                    self._finished = True
                     return
                 except Exception:  # noqa: BLE001 - the verb that needs it raises it in its cell
+                    self._finished = True
                     return
 
     def _idle(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from hf_magics.display.numbers import plural
 from hf_magics.engines.layout import Layout
 from hf_magics.errors import EngineError
 from hf_magics.modeling.limits import position_limit
@@ -109,7 +110,8 @@ class OpenVINORunner:
         types = given.get("token_type_ids")
         if kinds and types is not None and types.numel() and int(types.max()) >= kinds:
             raise EngineError(
-                f"{self._name} has {kinds} token types, and token_type_ids holds {int(types.max())}"
+                f"{self._name} has {plural(kinds, 'token type')}, and token_type_ids holds "
+                f"{int(types.max())}"
             )
 
 

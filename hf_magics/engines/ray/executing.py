@@ -8,6 +8,7 @@ import pickle
 from collections.abc import Generator, Iterator
 from typing import Any
 
+from hf_magics.display.numbers import plural
 from hf_magics.display.words import one_line
 from hf_magics.engines.ray.actor import Desk, Ran, WindowActor
 from hf_magics.engines.ray.cluster import cluster
@@ -51,6 +52,7 @@ class _Pool:
             for ran in self._stream(feed):
                 window = feed.came_back()
                 yield window, self._taken(ran or isolate(self._ray, self._apart, window))
+            feed.check_whole()
         except self._ray.exceptions.RayError as error:
             raise EngineError(
                 f"Ray gave up ({one_line(error)[-200:]}): --to FILE or --checkpoint DIR keeps what "
@@ -108,7 +110,7 @@ def _sizes(ray: Any, actors: int | None, kind: str) -> tuple[int, int]:
     there = [int(one.get(kind, 0)) for one in nodes]
     chosen = actors or (sum(there) if kind == "GPU" else len(nodes)) or 1
     if chosen > sum(there):
-        raise EngineError(f"--actors {chosen}: the cluster has {sum(there)} {kind}s")
+        raise EngineError(f"--actors {chosen}: the cluster has {plural(sum(there), kind)}")
     cpus = [int(one.get("CPU", 0)) for one in nodes]
     fits = (n for n in range(max(cpus), 1, -1) if sum(one // n for one in cpus) >= chosen)
     return chosen, next(fits, 1)

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from hf_magics.display.numbers import plural
+from hf_magics.errors import EngineError
 from hf_magics.inference.mapping.sources import Window
 from hf_magics.optional import optional
 
@@ -36,12 +38,25 @@ class Feed:
             _source(self._queue),
             override_num_blocks=1,
             num_cpus=0,
+            ray_remote_args={"max_retries": 0},  # a second reader finds less
         )
 
     def came_back(self) -> Window:
         """Take note that the first of those that are pending came back."""
         self._room.release()
         return self.pending.pop(0)
+
+    def check_whole(self) -> None:
+        """Refuse an end at which windows are missing.
+
+        Raises:
+            EngineError: Ray came to an end before all that were given had come back.
+        """
+        if self.pending and self.error is None:
+            raise EngineError(
+                f"Ray ended with {plural(len(self.pending), 'window')} missing: --to FILE or "
+                "--checkpoint DIR keeps what is finished, and the same line goes on from there"
+            )
 
     def close(self) -> None:
         """Give no more; what was read and not given is pending."""

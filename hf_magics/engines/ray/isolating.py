@@ -43,7 +43,7 @@ class _Apart:
             self._actor = self._start()
         try:
             ran: Ran = self._ray.get(self._actor.run.remote(window))
-        except self._ray.exceptions.RayActorError:
+        except (self._ray.exceptions.RayActorError, self._ray.exceptions.OutOfMemoryError):
             self.close()
             return None
         return ran

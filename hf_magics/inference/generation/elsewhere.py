@@ -13,7 +13,8 @@ from itertools import accumulate, pairwise
 from hf_magics.display.numbers import plural
 from hf_magics.display.progress import Meter, progress
 from hf_magics.display.streaming import silent, stream
-from hf_magics.errors import InputError
+from hf_magics.display.words import one_line
+from hf_magics.errors import EngineError, InputError
 from hf_magics.inference.checks import check_texts
 from hf_magics.inference.generation.asking import fitted_to, plan_for
 from hf_magics.inference.generation.encoding import Prompts
@@ -53,7 +54,7 @@ def generate_with(
     Raises:
         OptionError: An option does not exist, contradicts another, or the writer does not take it.
         InputError: A prompt is empty or too long.
-        EngineError: The writer gave up.
+        EngineError: The writer gave up, and nothing was written.
     """
     writer: Writer = loaded.writer
     made = plan_for(writer, spec, settings.max_new_tokens)
@@ -99,13 +100,18 @@ def write_with(
     """
     rows = [_Row(line, number) for line in range(len(prompts)) for number in range(made.sequences)]
     started = time.perf_counter()
-    interrupted = False
+    interrupted, broken = False, ""
     try:
         with _telling(loaded.name, rows, on_text) as tell:
             for row in rows:
                 row.follow(loaded.writer, prompts[row.line], made, tell)
     except KeyboardInterrupt:
         interrupted = True  # what was written so far is the result
+    except EngineError as error:
+        if not any(row.pieces for row in rows):
+            raise
+        missing = len({row.line for row in rows if not row.pieces})
+        broken = f"{plural(missing, 'prompt')} of {len(prompts)} had no answer: {one_line(error)}"
     took = time.perf_counter() - started
     sequences = tuple(row.sequence() for row in rows)
     written = Written(
@@ -117,6 +123,7 @@ def write_with(
         drawn=made.drawn,
         notes=(
             *made.notes,
+            *([broken] if broken else []),
             *_notes(prompts, made, sequences, streamed=on_text is not None),
             *dict.fromkeys(note for row in rows if row.end for note in row.end.notes),
         ),

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from hf_magics.display.numbers import plural
-from hf_magics.errors import InputError, MapInterruptedError, OptionError
+from hf_magics.errors import InputError, MapInterruptedError, OptionError, SaveError
 from hf_magics.inference.inputs import Inputs, read_inputs
 from hf_magics.inference.mapping.identity import identity, versions
-from hf_magics.inference.mapping.journal import Entry, Journal
+from hf_magics.inference.mapping.journal import Entry, Journal, folder_beside
 from hf_magics.inference.mapping.meter import Speed
 from hf_magics.inference.mapping.probing import find_budget
 from hf_magics.inference.mapping.results import MapResult
@@ -115,10 +115,9 @@ class _Job:
             self._go_on(0, self.tally.add)
             return self.tally
         journal = Journal(self._folder)
-        if self.spec.overwrite:
-            journal.forget()
-        job = identity(self.spec, self.source, self.worker.request.loaded)
-        with journal.opened(job, self._plan) as begun:
+        self._check_own(journal)
+        job = identity(self.spec, self.source, self.worker.request)
+        with journal.opened(job, self._plan, anew=self.spec.overwrite) as begun:
             self._checkpointed(journal, begun)
         return self.tally
 
@@ -145,16 +144,32 @@ class _Job:
     def _folder(self) -> Path | None:
         if self.spec.checkpoint:
             return Path(self.spec.checkpoint).expanduser()
-        to = self._to
-        return to.with_name(f".{to.name}.hf_map") if to else None
+        return folder_beside(self._to) if self._to else None
 
     @property
     def _to(self) -> Path | None:
         return Path(self.spec.to).expanduser() if self.spec.to else None
 
+    def _check_own(self, journal: Journal) -> None:
+        """Refuse to replace a file that this job did not write."""
+        to = self._to
+        if to is None or not to.exists():
+            return
+        read = getattr(self.source, "path", None)
+        if read is not None and to.samefile(read):
+            raise SaveError(f"--to {to} is the file that is read: give another")
+        if not self.spec.overwrite and not journal.wrote(to):
+            raise SaveError(f"--to {to} is there already: --overwrite replaces it")
+
     def _checkpointed(self, journal: Journal, begun: dict[str, Any]) -> None:
         to, keep = self._to, not self.spec.to
         self._take_up(begun, journal.entries)
+        failed = sum(one.failed for one in journal.entries)
+        if failed and self.spec.strict:
+            raise InputError(
+                f"{plural(failed, 'row')} failed in the run before, which was not --strict: "
+                "--overwrite runs all rows again"
+            )
         if to and journal.delivered(to):
             self.tally.skip(journal.entries)
             self.tally.already = True
@@ -169,7 +184,7 @@ class _Job:
 
         self._go_on(self.tally.rows, write)
         if to:
-            journal.deliver(to)
+            journal.deliver(to, keep=bool(self.spec.checkpoint))
 
     def _plan(self) -> dict[str, Any]:
         """Return the plan of a new job: the size of windows and batches."""
@@ -181,7 +196,7 @@ class _Job:
             "chars": _CHARS,
             "budget": self.worker.budget,
             "packs": self.worker.packs,
-            "versions": versions(packs=self.worker.packs),
+            "versions": self._versions(),
         }
 
     def _take_up(self, begun: dict[str, Any], entries: list[Entry]) -> None:
@@ -189,12 +204,15 @@ class _Job:
         plan = begun["plan"]
         self.worker.budget = entries[-1].budget if entries else plan["budget"]
         self.worker.packs = plan["packs"] and can_pack(self.worker.request.loaded)
-        now = versions(packs=self.worker.packs)
+        now = self._versions()
         if plan["versions"] != now:
             self.tally.notes.append(
                 f"begun with {_named(plan['versions'])}, gone on with {_named(now)}: "
                 "the last digits may differ"
             )
+
+    def _versions(self) -> dict[str, str]:
+        return versions(self.worker.request.loaded, packs=self.worker.packs)
 
     def _go_on(self, start: int, add: Callable[..., None]) -> None:
         """Run the windows from a row on."""

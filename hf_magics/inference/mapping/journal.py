@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from hf_magics.inference.mapping.sources import Window
 from hf_magics.inference.mapping.tables import Table
 from hf_magics.inference.mapping.worker import Finished
 
-_FORMAT = 2
+_FORMAT = 3
 _JOB, _WINDOWS, _LOCK, _DONE = "job.json", "windows.jsonl", "lock", "done.json"
 
 
@@ -61,7 +60,7 @@ class Journal:
 
     @contextlib.contextmanager
     def opened(
-        self, job: Mapping[str, Any], plan: Callable[[], dict[str, Any]]
+        self, job: Mapping[str, Any], plan: Callable[[], dict[str, Any]], *, anew: bool = False
     ) -> Iterator[dict[str, Any]]:
         """Hold the folder for the length of the block, and give the job as it was begun.
 
@@ -69,6 +68,7 @@ class Journal:
             job: What is to be done.
             plan: Gives the windows and batches of a new job. Of one that was begun before they are
                 those of the run that is gone on with.
+            anew: Let go of what is there, if it is a job.
 
         Raises:
             InputError: The folder has another job, or another process is at work on it.
@@ -78,6 +78,8 @@ class Journal:
             with _writing(self.folder):
                 self.folder.mkdir(parents=True, exist_ok=True)
                 stack.enter_context(_locked(self.folder / _LOCK))
+                if anew:
+                    self._forget()
                 begun = self._begin(job, plan)
                 self._read_entries()
             yield begun
@@ -97,13 +99,16 @@ class Journal:
         for number in range(len(self.entries)):
             yield read_part(self.folder, number)
 
-    def deliver(self, to: Path) -> None:
-        """Put all windows into one file, and let go of the parts; the job stays known."""
+    def deliver(self, to: Path, *, keep: bool) -> None:
+        """Put all windows into one file, and let go of the parts if they are not to be kept.
+
+        The job stays known.
+        """
         with _writing(self.folder):
             assemble(self.folder, range(len(self.entries)), to)
-            _write_json(self.folder / _DONE, _mark(to))
-            for path in self.folder.glob("window-*"):
-                path.unlink()
+            _write_json(self.folder / _DONE, _mark(to) | {"to": str(to.absolute())})
+            if not keep:
+                self._drop("window-*")
 
     def delivered(self, to: Path) -> bool:
         """Say whether the file was finished before.
@@ -111,20 +116,37 @@ class Journal:
         Raises:
             InputError: It was, and is not the same file now.
         """
-        done = self.folder / _DONE
-        if not done.is_file():
+        done = self._done()
+        has_parts = not self.entries or any(self.folder.glob("window-*"))
+        if not done or (has_parts and done.pop("to") != str(to.absolute())):
             return False
-        if not to.is_file() or json.loads(done.read_text(encoding="utf-8")) != _mark(to):
+        done.pop("to", None)  # a folder may be moved with its file
+        if not to.is_file() or done != _mark(to):
             raise InputError(
                 f"{to} was finished before, and has changed or gone since: --overwrite makes it "
                 "anew"
             )
         return True
 
-    def forget(self) -> None:
-        """Take the folder away, if it is one of a job."""
+    def wrote(self, to: Path) -> bool:
+        """Say whether a file is this job's own: one that it wrote, or that it began to."""
+        own = self.folder == folder_beside(to) and (self.folder / _JOB).is_file()
+        return own or self._done().get("to") == str(to.absolute())
+
+    def _done(self) -> dict[str, Any]:
+        path = self.folder / _DONE
+        found: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+        return found
+
+    def _forget(self) -> None:
+        """Take all of a job away but the lock; the job's own file last, so that it stays one."""
         if (self.folder / _JOB).is_file():
-            shutil.rmtree(self.folder)
+            for names in ("window-*", _WINDOWS, _DONE, _JOB):
+                self._drop(names)
+
+    def _drop(self, names: str) -> None:
+        for path in self.folder.glob(names):
+            path.unlink()
 
     def _begin(self, job: Mapping[str, Any], plan: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         path = self.folder / _JOB
@@ -155,6 +177,11 @@ class Journal:
         self.entries = [Entry(**json.loads(line)) for line in whole.splitlines()]
         if cut_off:
             _write(path, f"{whole}\n" if whole else "")
+
+
+def folder_beside(to: Path) -> Path:
+    """Return the folder where a job keeps what is finished, if no other is given."""
+    return to.with_name(f".{to.name}.hf_map")
 
 
 _WHAT = {

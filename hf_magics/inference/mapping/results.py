@@ -129,6 +129,9 @@ class MapResult(WithOutputs):
     @property
     def errors(self) -> dict[int, str]:
         """Why rows failed, by their numbers from 0."""
+        if self.path:
+            failed = (one for one in _read(Path(self.path), ["row", "error"]) if one["error"])
+            return {int(one["row"]): one["error"] for one in failed}
         return dict(self._raw("errors"))
 
     def records(self) -> list[dict[str, Any]]:
@@ -215,7 +218,8 @@ def _notes(loaded: LoadedModel, tally: Tally) -> list[str | Note]:
         said.append(Note("this was finished before: nothing was run", "info"))
     elif tally.resumed:
         before = sum(one.rows for one in tally.entries[: tally.resumed])
-        went_on = f"{before:,} rows were finished before: the job went on from there"
+        were = "was" if before == 1 else "were"
+        went_on = f"{plural(before, 'row')} {were} finished before: the job went on from there"
         said.append(Note(went_on, "info"))
     if random := random_now(loaded):
         said.append(random_verdict(random))
@@ -253,8 +257,8 @@ def _plain(value: Any) -> Any:
     return value.tolist() if isinstance(value, np.ndarray) else value
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
-    """Return the rows of a finished file.
+def _read(path: Path, columns: list[str] | None = None) -> list[dict[str, Any]]:
+    """Return the rows of a finished file, or some columns of them.
 
     Raises:
         InputError: It has gone since.
@@ -266,12 +270,12 @@ def _read(path: Path) -> list[dict[str, Any]]:
         with path.open(encoding="utf-8") as lines:
             return [json.loads(line) for line in lines]
     if kind == ".csv":
-        frame = optional("pandas", extra="data").read_csv(path, keep_default_na=False)
+        frame = optional("pandas", extra="data").read_csv(
+            path, keep_default_na=False, usecols=columns
+        )
         return [
             {str(name): value for name, value in row.items()} for row in frame.to_dict("records")
         ]
-    arrow = optional(
-        "pyarrow.feather" if kind == ".arrow" else "pyarrow.parquet", extra="data"
-    )
-    rows: list[dict[str, Any]] = arrow.read_table(path).to_pylist()
+    arrow = optional("pyarrow.feather" if kind == ".arrow" else "pyarrow.parquet", extra="data")
+    rows: list[dict[str, Any]] = arrow.read_table(path, columns=columns).to_pylist()
     return rows

@@ -12,7 +12,6 @@ from hf_magics.inference.tasks import Done, Task
 from hf_magics.snippets import Name, Snippet, call
 from hf_magics.specs import MapSpec
 
-
 _TEXT = "the_text_of_a_row"
 _WRITTEN = re.compile(rf"""(['"])([^'"\n]*){_TEXT}\1""")
 

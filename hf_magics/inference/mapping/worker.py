@@ -104,14 +104,23 @@ class Worker:
         errors = dict(prepared.errors)
         cut = len(prepared.rows.cut) if prepared.rows else 0
         for batch in plan_batches(prepared.lengths, self.budget):
-            for part in self._fitting(prepared, batch):
-                cut += self._run(prepared, part, found, errors)
+            cut += self._run_fitting(prepared, batch, found, errors)
         table = table_of(prepared.window, prepared.same, self.column, found, errors)
         failed = sum(why is not None for why in table["error"])
         return Finished(table, prepared.tokens, cut, len(prepared.same), failed, self.budget)
 
+    def _run_fitting(
+        self,
+        prepared: Prepared,
+        batch: Batch,
+        found: dict[int, Mapping[str, Any]],
+        errors: dict[int, str],
+    ) -> int:
+        """Run a batch, in parts where the budget has shrunk since it was planned."""
+        parts = self._fitting(prepared, batch)
+        return sum(self._run(prepared, part, found, errors) for part in parts)
+
     def _fitting(self, prepared: Prepared, batch: Batch) -> Iterator[Batch]:
-        """Yield a batch, or its halves where the budget has shrunk since it was planned."""
         width = max(prepared.lengths[row] for row in batch)
         if len(batch) == 1 or width * len(batch) <= self.budget:
             yield batch
@@ -145,7 +154,7 @@ class Worker:
         if len(batch) == 1:
             errors[prepared.places[batch[0]]] = _without_line(why)
             return 0
-        return sum(self._run(prepared, half, found, errors) for half in _halves(batch))
+        return sum(self._run_fitting(prepared, half, found, errors) for half in _halves(batch))
 
     def _shrink(self, prepared: Prepared, batch: Batch) -> None:
         """Let later batches have half the tokens of one that had no room."""

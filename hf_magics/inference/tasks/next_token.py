@@ -85,7 +85,8 @@ def _words(request: Request, ids: list[int]) -> list[str]:
     tokenizer = request.loaded.tokenizer
     if tokenizer is None:
         return [str(one) for one in ids]
-    return [tokenizer.decode([one]) for one in ids]
+    with request.loaded.lock:  # the next window of a map is tokenised beside
+        return [tokenizer.decode([one]) for one in ids]
 
 
 def _row(record: dict[str, Any]) -> tuple[Cell, ...]:

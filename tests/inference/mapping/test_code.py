@@ -11,7 +11,7 @@ import torch
 import hf_magics as hf
 from tests.inference.mapping.rows import TINY
 
-TEXTS = ["the sky is blue", "a film that stays with you", "it's no \"good\" film", "so"]
+TEXTS = ["the sky is blue", "a film that stays with you", 'it\'s no "good" film', "so"]
 NLI = {"0": "entailment", "1": "neutral", "2": "contradiction"}
 
 
