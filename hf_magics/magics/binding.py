@@ -6,6 +6,7 @@ import keyword
 from collections.abc import Mapping
 from typing import Any
 
+from hf_magics.display.numbers import plural
 from hf_magics.display.shown import Shown
 from hf_magics.errors import OptionError
 from hf_magics.optional import optional
@@ -35,7 +36,7 @@ def check_output(name: str, variables: Mapping[str, Any], inputs: Any = None) ->
     count = _count(inputs)
     if count is not None and count != len(frame):
         raise OptionError(
-            f"-o {name}: {table} has {len(frame):,} rows, and the inputs are {count:,}: "
+            f"-o {name}: {table} has {plural(len(frame), 'row')}, and the inputs are {count:,}: "
             f"-i {table}.COLUMN gives one a row"
         )
 
@@ -72,7 +73,7 @@ def bind(name: str, result: Shown, shell: Any) -> None:
     frame = shell.user_ns[table]
     if len(values) != len(frame):
         raise OptionError(
-            f"-o {name}: {table} has {len(frame):,} rows, and the answers are {len(values):,}; "
+            f"-o {name}: {table} has {plural(len(frame), 'row')}, and the answers are {len(values):,}; "
             "-o NAME binds the result"
         )
     if hasattr(frame, "with_columns"):  # polars: a table is not changed in place

@@ -29,16 +29,17 @@ class Feed:
         self._room = threading.Semaphore(ahead)
         self._stopped = False
         self._queue = Queue(actor_options={"num_cpus": 0})
+        self._ticket = Queue(actor_options={"num_cpus": 0})
+        self._ticket.put("read once")
         self._thread = threading.Thread(target=self._give, name="hf-magics-feed", daemon=True)
 
     def dataset(self) -> Any:
         """Return the windows as a lazy dataset: a row each, in blocks of their own."""
         self._thread.start()
         return self._ray.data.read_datasource(
-            _source(self._queue),
+            _source(self._queue, self._ticket),
             override_num_blocks=1,
             num_cpus=0,
-            ray_remote_args={"max_retries": 0},  # a second reader finds less
         )
 
     def came_back(self) -> Window:
@@ -63,6 +64,7 @@ class Feed:
         self._stopped = True
         self._room.release()
         self._queue.shutdown(force=True)
+        self._ticket.shutdown(force=True)
         if self._thread.ident is not None:
             self._thread.join()
 
@@ -88,13 +90,20 @@ class Feed:
             self._queue.put(None)
 
 
-def _source(queue: Any) -> Any:
-    """Return a datasource with one task, that reads the queue until its end."""
+def _source(queue: Any, ticket: Any) -> Any:
+    """Return a datasource with one task, that reads the queue until its end.
+
+    Ray begins a task anew whose process died, and what that had taken from the queue is gone: a
+    second reader has no ticket.
+    """
     pa = optional("pyarrow", extra="ray")
     from ray.data.block import BlockMetadata  # noqa: PLC0415
     from ray.data.datasource import Datasource, ReadTask  # noqa: PLC0415
 
     def read() -> Iterator[Any]:
+        if ticket.empty():
+            raise RuntimeError("the process that read the windows died")
+        ticket.get()
         while (found := queue.get()) is not None:
             number, window = found
             row = {"number": [number], "window": pa.array([window], pa.large_binary())}

@@ -3,8 +3,11 @@
 import importlib
 import os
 import sys
+import threading
+import time
 
 import numpy as np
+import psutil
 import pytest
 
 import hf_magics as hf
@@ -87,6 +90,36 @@ def test_a_killed_actor_loses_nothing(small, tmp_path):
     assert (tmp_path / "killed").exists()
     assert not far.errors
     np.testing.assert_allclose(far.embeddings, local.embeddings, atol=1e-5)
+
+
+def test_a_reader_that_is_killed_is_one_line(small, tmp_path):
+    """Windows that it had taken are gone: the job ends with what is finished, and goes on later."""
+    rows, to = rows_of(400), tmp_path / "out.parquet"
+
+    def kill() -> None:
+        while not done.wait(0.1):
+            if len(list(tmp_path.glob(".out.parquet.hf_map/window-*"))) < 2:
+                continue
+            for one in psutil.process_iter(["cmdline"]):
+                if "ray::ReadWindows" in " ".join(one.info["cmdline"] or ()):
+                    one.kill()
+                    killed.append(one.pid)
+                    return
+
+    done, killed = threading.Event(), []
+    killer = threading.Thread(target=kill)
+    small.model.register_forward_pre_hook(lambda *_: time.sleep(0.05) and None)
+    killer.start()
+    try:
+        with pytest.raises(EngineError, match="the same line goes on from there"):
+            hf.map(rows, task="embed", batch_tokens=64, on="ray", to=to)
+    finally:
+        done.set()
+        killer.join()
+    assert killed
+    again = hf.map(rows, task="embed", batch_tokens=64, to=to)
+    assert not again.errors
+    assert [one["row"] for one in again.records()] == list(range(400))
 
 
 def test_a_row_that_kills_its_worker_is_a_row_with_its_error(small, monkeypatch):

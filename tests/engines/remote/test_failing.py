@@ -206,3 +206,19 @@ def test_an_interrupt_at_loading_leaves_the_session(session, server):
         hf.load("org/model", endpoint=server.url)
     timer.join()
     assert not session
+
+
+def test_a_server_that_refuses_later_prompts_leaves_the_first(served, server):
+    """The texts that it wrote are the result, and a note counts those that it did not."""
+    events, asked = server.events, []
+
+    def dying(body, *, chat):
+        asked.append(body)
+        if len(asked) > 1:
+            server.refuses["completions"] = (503, {"message": "going down"})
+        return events(body, chat=chat)
+
+    server.events = dying
+    result = hf.generate(["The capital", "A second", "A third", "A fourth"])
+    assert [one for one in result.text if one] == [TEXT, TEXT]
+    assert any("2 prompts of 4 had no answer" in note and "503" in note for note in notes(result))
