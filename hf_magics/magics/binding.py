@@ -73,8 +73,8 @@ def bind(name: str, result: Shown, shell: Any) -> None:
     frame = shell.user_ns[table]
     if len(values) != len(frame):
         raise OptionError(
-            f"-o {name}: {table} has {plural(len(frame), 'row')}, and the answers are {len(values):,}; "
-            "-o NAME binds the result"
+            f"-o {name}: {table} has {plural(len(frame), 'row')}, and the answers are "
+            f"{len(values):,}; -o NAME binds the result"
         )
     if hasattr(frame, "with_columns"):  # polars: a table is not changed in place
         polars = optional("polars", extra="data")
