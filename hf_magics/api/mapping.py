@@ -58,7 +58,8 @@ def map(
         column: The column of a table or file.
         to: The file that the answers go to: ``.parquet``, ``.jsonl`` or ``.csv``.
         checkpoint: A folder for what is finished; beside ``to`` where there is none.
-        overwrite: Begin anew where there is a file or a checkpoint of an earlier job.
+        overwrite: Begin anew where there is a checkpoint of an earlier job, and replace a file that
+            is there; without it a file that this job did not write stays.
         strict: Stop at the first row that can't be run.
         batch_tokens: Tokens of a batch at most, padding included; measured where not given.
         max_length: Tokens of one input at most.

@@ -13,6 +13,7 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING, CONFIG_M
 
 from hf_magics.display.words import nearest, one_line, sentence_list
 from hf_magics.errors import ConfigError, HeadError
+from hf_magics.interrupts import no_interrupt
 from hf_magics.modeling.heads import TASKS
 
 
@@ -47,6 +48,7 @@ def _type_of_class(name: str) -> str:
     return f"; {name} is a class of the type '{found}'" if isinstance(found, str) and found else ""
 
 
+@no_interrupt()  # the class is imported here: half of its module would stay broken
 def choose_class(
     config: Any, *, task: str = "", head: str = "", default: str = "AutoModel"
 ) -> tuple[type[Any], str]:

@@ -103,6 +103,14 @@ def test_an_interrupt_at_the_start_of_a_cell_is_that_cells(bare):
     assert not [one for kind, one in messages if kind == "stream" and "callback" in one["text"]]
 
 
+def test_it_can_be_switched_on_again(bare):
+    """Off before it began, on later: the next idle moment is used."""
+    bare.run("%load_ext hf_magics\n%config HFMagics.warm_start = False")
+    time.sleep(1)
+    bare.run("%config HFMagics.warm_start = True")
+    wait_for(bare, "torch")
+
+
 def test_a_process_ends_cleanly_in_the_middle_of_it(tmp_path):
     """No crash, no word: the step under way comes to its end first."""
     code = """
