@@ -36,7 +36,7 @@ class MapMagics(Base):
         argument("--to", default="", metavar="FILE", help="a .parquet, .jsonl or .csv for it"),
         argument("--column", default="", metavar="C", help="the column of a table or file"),
         argument("--checkpoint", default="", metavar="DIR", help="keep what is finished there"),
-        argument("--overwrite", action="store_true", help="begin anew, and replace the file that is there"),
+        argument("--overwrite", action="store_true", help="begin anew, over the file there is"),
         argument("--strict", action="store_true", help="stop at the first row that fails"),
         argument(
             "--batch-tokens", type=int, default=None, metavar="N", help="tokens of a batch at most"
