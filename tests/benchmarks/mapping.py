@@ -103,20 +103,16 @@ def flops(lengths: tuple[int, ...]) -> float:
     return float(config.num_hidden_layers * (linear + attention))
 
 
-def peak() -> float:
-    """The fastest of several large matrix products in float32, FLOP/s: by MKL, and by oneDNN."""
+def peak(*, by_onednn: bool) -> float:
+    """The fastest of several large matrix products in float32, FLOP/s: by MKL, or by oneDNN."""
     import torch
 
     from hf_magics.inference.packing import packed
 
     size = 2_048
     layer, rows = torch.nn.Linear(size, size, bias=False), torch.rand(size, size)
-    found = []
-    with torch.inference_mode():
-        for wanted in (False, True):
-            with packed(layer, wanted=wanted):
-                found += [2 * size**3 / call_s(lambda: layer(rows)) for _ in range(20)]
-    return max(found)
+    with torch.inference_mode(), packed(layer, wanted=by_onednn):
+        return max(2 * size**3 / call_s(lambda: layer(rows)) for _ in range(40))
 
 
 class Race:
@@ -167,8 +163,8 @@ def main() -> None:
     row("one batch, padded to the longest", one_batch(), "7 ×")
     row(f"pipeline, batches of {best}", by_pipeline(best), "2.1 ×")
     row("sentence-transformers encode", by_sentence_transformers(), "1.5 ×")
-    top = max(peak(), peak())
-    share = flops(lengths) / race.last / top
+    peaks = {name: peak(by_onednn=name == "oneDNN") for name in ("MKL", "oneDNN")}
+    reached = flops(lengths) / race.last
     hf.load(minilm_folder(), name="int8", engine="openvino", quantize="int8")
     row(
         "ours with OpenVINO int8, over torch",
@@ -181,10 +177,12 @@ def main() -> None:
 
     headers = ("way", "tokens/s: its, ours", "ratio", "hoped for", "least cosine")
     print(tabulate(rows, headers=headers, disable_numparse=True))
-    figures = [
-        ("matrix peak in float32", f"{top / 1e9:.0f} GFLOP/s", ""),
-        ("ours, share of it", f"{share:.2f}", "0.75 at least"),
-    ]
+    figures = [("ours", f"{reached / 1e9:.0f} GFLOP/s", "")]
+    for name, top in peaks.items():
+        figures += [
+            (f"matrix peak in float32, by {name}", f"{top / 1e9:.0f} GFLOP/s", ""),
+            ("ours, share of it", f"{reached / top:.2f}", "0.75 at least"),
+        ]
     show("The roofline", figures)
 
 
