@@ -200,6 +200,9 @@ def _ranged(content: bytes, wanted: str) -> Answer:
     return Answer(206, content[start : end + 1], shown)
 
 
+_PIECE = 8 * 2**20
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"  # keep-alive, as the client expects of a hub
     disable_nagle_algorithm = True  # headers and body go in two writes: 40 ms each otherwise
@@ -215,7 +218,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         answer = self._begin()
-        self.wfile.write(answer.body[: answer.cut])
+        body = answer.body[: answer.cut]
+        for start in range(0, len(body), _PIECE):
+            if start:  # a slow hub is slow in the middle of a file too
+                self.server.stopping.wait(self.server.hub._delay)
+            self.wfile.write(body[start : start + _PIECE])
         if answer.cut is not None and answer.cut < len(answer.body):
             self.close_connection = True
 
