@@ -117,10 +117,10 @@ class Journal:
             InputError: It was, and is not the same file now.
         """
         done = self._done()
+        written = done.pop("to", "")
         has_parts = not self.entries or any(self.folder.glob("window-*"))
-        if not done or (has_parts and done.pop("to") != str(to.absolute())):
+        if not done or (has_parts and written != str(to.absolute())):
             return False
-        done.pop("to", None)  # a folder may be moved with its file
         if not to.is_file() or done != _mark(to):
             raise InputError(
                 f"{to} was finished before, and has changed or gone since: --overwrite makes it "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -104,29 +104,10 @@ class Worker:
         errors = dict(prepared.errors)
         cut = len(prepared.rows.cut) if prepared.rows else 0
         for batch in plan_batches(prepared.lengths, self.budget):
-            cut += self._run_fitting(prepared, batch, found, errors)
+            cut += self._run(prepared, batch, found, errors)
         table = table_of(prepared.window, prepared.same, self.column, found, errors)
         failed = sum(why is not None for why in table["error"])
         return Finished(table, prepared.tokens, cut, len(prepared.same), failed, self.budget)
-
-    def _run_fitting(
-        self,
-        prepared: Prepared,
-        batch: Batch,
-        found: dict[int, Mapping[str, Any]],
-        errors: dict[int, str],
-    ) -> int:
-        """Run a batch, in parts where the budget has shrunk since it was planned."""
-        parts = self._fitting(prepared, batch)
-        return sum(self._run(prepared, part, found, errors) for part in parts)
-
-    def _fitting(self, prepared: Prepared, batch: Batch) -> Iterator[Batch]:
-        width = max(prepared.lengths[row] for row in batch)
-        if len(batch) == 1 or width * len(batch) <= self.budget:
-            yield batch
-            return
-        for half in _halves(batch):
-            yield from self._fitting(prepared, half)
 
     def _run(
         self,
@@ -136,25 +117,33 @@ class Worker:
         errors: dict[int, str],
     ) -> int:
         """Run a batch; in halves where the device has no room, or a row in it can't be run."""
-        why = ""
+        if not self._fits(prepared, batch):
+            return self._run_halves(prepared, batch, found, errors)
         try:
             columns, cut = self.columns(prepared, batch)
         except (FitError, InputError) as error:
-            if self.strict and len(batch) == 1:
-                row = prepared.window.start + prepared.places[batch[0]]
-                raise type(error)(f"row {row:,} {_without_line(one_line(error))}") from error
-            why = one_line(error)
             if isinstance(error, FitError):
                 self._shrink(prepared, batch)
-        else:
-            for at, row in enumerate(batch):
-                found[prepared.places[row]] = {name: one[at] for name, one in columns.items()}
-            self.on_tokens(sum(prepared.lengths[row] for row in batch), len(batch))
-            return cut
-        if len(batch) == 1:
-            errors[prepared.places[batch[0]]] = _without_line(why)
+            if len(batch) > 1:
+                return self._run_halves(prepared, batch, found, errors)
+            place, why = prepared.places[batch[0]], _without_line(one_line(error))
+            if self.strict:
+                raise type(error)(f"row {prepared.window.start + place:,} {why}") from error
+            errors[place] = why
             return 0
-        return sum(self._run_fitting(prepared, half, found, errors) for half in _halves(batch))
+        for at, row in enumerate(batch):
+            found[prepared.places[row]] = {name: one[at] for name, one in columns.items()}
+        self.on_tokens(sum(prepared.lengths[row] for row in batch), len(batch))
+        return cut
+
+    def _run_halves(self, prepared: Prepared, batch: Batch, *kept: Any) -> int:
+        middle = (len(batch) + 1) // 2
+        return sum(self._run(prepared, half, *kept) for half in (batch[:middle], batch[middle:]))
+
+    def _fits(self, prepared: Prepared, batch: Batch) -> bool:
+        """Say whether a batch is within the budget, which may have shrunk since it was planned."""
+        width = max(prepared.lengths[row] for row in batch)
+        return len(batch) == 1 or width * len(batch) <= self.budget
 
     def _shrink(self, prepared: Prepared, batch: Batch) -> None:
         """Let later batches have half the tokens of one that had no room."""
@@ -230,11 +219,6 @@ class Worker:
 
 _AT_ONCE = 8  # images and sounds, whose size no tokenizer tells
 _ANY = 10**9
-
-
-def _halves(batch: Batch) -> tuple[Batch, Batch]:
-    middle = (len(batch) + 1) // 2
-    return batch[:middle], batch[middle:]
 
 
 def _without_line(message: str) -> str:
