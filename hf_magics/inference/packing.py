@@ -9,7 +9,6 @@ from typing import Any
 import psutil
 import torch
 from torch import nn
-from torch.nn import functional
 from transformers.pytorch_utils import Conv1D
 
 from hf_magics.modeling.store import LoadedModel
@@ -80,7 +79,7 @@ class _Packed:
             return type(self._layer).forward(self._layer, input)  # type: ignore[no-any-return]
         rows = input.reshape(-1, input.shape[-1])
         short = -len(rows) % _step(self._most())
-        padded = functional.pad(rows, (0, 0, 0, short)) if short else rows
+        padded = torch.cat((rows, rows.new_zeros(short, rows.shape[-1]))) if short else rows
         multiply = torch.ops.mkldnn._linear_pointwise  # noqa: SLF001 - what torch.compile calls
         found = multiply(padded, self._weight, self._layer.bias, "none", [], "")
         return found[: len(rows)].reshape(*input.shape[:-1], -1)  # type: ignore[no-any-return]

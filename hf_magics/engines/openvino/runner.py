@@ -150,7 +150,10 @@ class Mark:
             )
 
     def _weights(self) -> list[torch.Tensor]:
-        return [*self._model.parameters(), *self._model.buffers()]
+        # parameters() and buffers() each walk the tree, at the cost of a hundredth of the inference
+        held = ((m._parameters, m._buffers) for m in self._model.modules())  # noqa: SLF001
+        found = (one for kinds in held for kind in kinds for one in kind.values())
+        return [one for one in found if one is not None]
 
     def _now(self) -> tuple[Any, ...]:
         where = tuple(

@@ -21,7 +21,7 @@ from hf_magics.inference.mapping.sinks import check_target
 from hf_magics.inference.mapping.snippets import map_snippet
 from hf_magics.inference.mapping.sources import Source, Window
 from hf_magics.inference.mapping.tally import Tally
-from hf_magics.inference.mapping.threads import physical_threads
+from hf_magics.inference.mapping.threads import threads_for
 from hf_magics.inference.mapping.worker import Finished, Worker
 from hf_magics.inference.packing import can_pack
 from hf_magics.inference.tasks import Request, Task, task_for
@@ -62,7 +62,7 @@ def map_source(
     job = _Job.of(spec, source, loaded, settings, execute)
     started = time.perf_counter()
     try:
-        with physical_threads():
+        with threads_for(loaded):
             tally = job.run()
     except KeyboardInterrupt:
         raise MapInterruptedError(job.said_of_interrupt()) from None

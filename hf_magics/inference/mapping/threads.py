@@ -13,13 +13,18 @@ import torch
 from hf_magics.inference.mapping.memory import give_back
 from hf_magics.inference.mapping.sources import Window
 from hf_magics.inference.mapping.worker import Finished, Prepared, Worker
+from hf_magics.modeling.store import LoadedModel
 
 
 @contextlib.contextmanager
-def physical_threads() -> Iterator[None]:
-    """Let torch use a thread for each physical core that this process may use."""
+def threads_for(loaded: LoadedModel) -> Iterator[None]:
+    """Let torch use a thread for each physical core that this process may use.
+
+    One where another engine computes the model: torch's threads wait busily for some milliseconds
+    after each operation, on the cores that the engine needs by then.
+    """
     before = torch.get_num_threads()
-    torch.set_num_threads(physical_cores())
+    torch.set_num_threads(physical_cores() if loaded.runner is None else 1)
     try:
         yield
     finally:

@@ -3,6 +3,8 @@
 import pytest
 
 import hf_magics as hf
+from hf_magics.inference.tasks.classify import Classify
+from hf_magics.inference.tasks.embed import Embed
 from tests.inference.mapping.rows import TINY
 
 
@@ -28,3 +30,10 @@ def sorter(session, minilm):
         **TINY,
     )
     return session["sorter"]
+
+
+@pytest.fixture
+def short_windows(monkeypatch):
+    """Windows of 16 rows, so that there are several."""
+    for task in (Embed, Classify):
+        monkeypatch.setattr(task, "window", 16)

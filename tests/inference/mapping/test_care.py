@@ -13,17 +13,8 @@ import pytest
 import hf_magics as hf
 from hf_magics.errors import FitError, InputError, SaveError
 from hf_magics.inference.mapping.journal import _locked
-from hf_magics.inference.tasks.classify import Classify
-from hf_magics.inference.tasks.embed import Embed
 from hf_magics.modeling.sentence import SentenceConfig
 from tests.inference.mapping.rows import TINY, rows_of
-
-
-@pytest.fixture
-def short_windows(monkeypatch):
-    """Windows of 16 rows, so that there are several."""
-    for task in (Embed, Classify):
-        monkeypatch.setattr(task, "window", 16)
 
 
 def interrupted(loaded, rows, **words) -> None:
