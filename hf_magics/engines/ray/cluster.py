@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hf_magics.display.progress import progress
+from hf_magics.display.words import one_line
 from hf_magics.errors import EngineError
 from hf_magics.inference.mapping.threads import physical_cores
 from hf_magics.optional import optional
@@ -74,8 +75,16 @@ def _connect(ray: Any, address: str) -> None:
         ray.init(**more, log_to_driver=False, logging_level="ERROR", configure_logging=False)
     except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
         where = f"at {address}" if address else "on this machine"
-        said = " ".join(str(error).split())[:200]
-        raise EngineError(f"Ray can't be had {where}: {said}") from error
+        if "InvalidAuthToken" in f"{error} {error.__cause__}":
+            raise EngineError(_ASKS_FOR_TOKEN.format(where)) from error
+        raise EngineError(f"Ray can't be had {where}: {one_line(error)[:200]}") from error
+
+
+# it reads the environment once, when it is imported
+_ASKS_FOR_TOKEN = (
+    "the Ray cluster {} asks for its token: restart the kernel and run %env RAY_AUTH_MODE=token "
+    "first; Ray takes it from RAY_AUTH_TOKEN or ~/.ray/auth_token"
+)
 
 
 def _check_address(address: str) -> None:

@@ -1,11 +1,14 @@
 """Ray that is started for a job goes with it, in silence; one that is not there is told at once."""
 
 import os
+import socket
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 pytest.importorskip("ray")
@@ -14,7 +17,7 @@ pytestmark = pytest.mark.slow
 ROOT = str(Path(__file__).parents[3])
 
 
-def run(code: str) -> subprocess.CompletedProcess:
+def run(code: str, **env: str) -> subprocess.CompletedProcess:
     """Run a script that has a tiny model."""
     begin = """
         import hf_magics as hf
@@ -25,7 +28,7 @@ def run(code: str) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, "-c", textwrap.dedent(begin) + textwrap.dedent(code)],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": ROOT},
+        env={**os.environ, "PYTHONPATH": ROOT, **env},
         capture_output=True,
         text=True,
         check=False,
@@ -67,3 +70,64 @@ def test_a_cluster_that_is_not_there_is_one_line():
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("no Ray cluster answers at 127.0.0.1:1")
     assert "ray start --head" in done.stdout
+
+
+TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef0123456789abcdef"}
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """The address of a cluster that ``ray start`` has started, which asks for a token."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder = tmp_path_factory.mktemp("r")
+    ray = Path(sys.executable).with_name("ray")
+    options = f"--block --port={port} --node-ip-address=127.0.0.1 --temp-dir={folder} --num-cpus=2"
+    with subprocess.Popen(
+        [ray, "start", "--head", "--include-dashboard=false", *options.split()],
+        env={**os.environ, **TOKEN},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as started:
+        wait_for(port, started)
+        yield f"127.0.0.1:{port}"
+        for one in psutil.Process(started.pid).children(recursive=True):
+            one.kill()  # asked to end, it takes half a minute
+
+
+def wait_for(port: int, started: subprocess.Popen) -> None:
+    """Wait until something listens."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end and started.poll() is None:
+        with socket.socket() as one:
+            if one.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.2)
+    raise AssertionError("ray start has not started")
+
+
+ON_IT = """
+    import numpy as np
+    near = hf.map(ids, task="embed")
+    try:
+        for _ in range(2):
+            far = hf.map(ids, task="embed", on="ray", address="{address}")
+            print(np.abs(far.embeddings - near.embeddings).max() < 1e-5)
+    except hf.HFMagicsError as error:
+        print(error)
+"""
+
+
+def test_a_cluster_that_was_started_elsewhere_is_used_and_left(served):
+    """Twice the answers of the local map: the first job has not taken the cluster down."""
+    done = run(ON_IT.format(address=served), **TOKEN)
+    assert done.stdout == "True\nTrue\n", done.stderr
+
+
+def test_a_cluster_that_asks_for_a_token_says_what_to_type(served):
+    """Ray itself says only that it has failed to connect."""
+    done = run(ON_IT.format(address=served), RAY_AUTH_MODE="disabled")
+    assert done.stdout.startswith(f"the Ray cluster at {served} asks for its token"), done.stderr
+    assert "%env RAY_AUTH_MODE=token" in done.stdout
