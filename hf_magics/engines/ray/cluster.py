@@ -76,12 +76,12 @@ def _connect(ray: Any, address: str) -> None:
     except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
         where = f"at {address}" if address else "on this machine"
         if "InvalidAuthToken" in f"{error} {error.__cause__}":
-            raise EngineError(_ASKS_FOR_TOKEN.format(where)) from error
+            raise EngineError(_LOCKED.format(where)) from error
         raise EngineError(f"Ray can't be had {where}: {one_line(error)[:200]}") from error
 
 
 # it reads the environment once, when it is imported
-_ASKS_FOR_TOKEN = (
+_LOCKED = (
     "the Ray cluster {} asks for its token: restart the kernel and run %env RAY_AUTH_MODE=token "
     "first; Ray takes it from RAY_AUTH_TOKEN or ~/.ray/auth_token"
 )
