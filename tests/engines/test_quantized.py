@@ -1,7 +1,7 @@
 """Weights of fewer bits with torch: what is smaller, how far the answers are, and the way back.
 
-torchao is not among what the tests install: it logs at its import. Where it is missing, only the
-line that names its extra is tested, in test_options.
+Where torchao is missing, only the line that names its extra is tested, in test_options; test_apart
+runs these tests where it is.
 """
 
 import importlib.util
