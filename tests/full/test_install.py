@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.hub.checkpoints import save_tiny_bert
 from tests.hub.children import ROOT, hub_environment
@@ -109,8 +110,8 @@ class Layer:
 
 def named(requirement: str) -> tuple[str, str]:
     """Return ``("ipython", "9.0")`` for ``ipython>=9.0``; no version where there is none."""
-    name, _, version = re.fullmatch(r"([\w-]+)((?:>=|==)([\d.]+))?", requirement).groups()
-    return name, version or ""
+    found = Requirement(requirement)
+    return found.name, next((one.version for one in found.specifier), "")
 
 
 def release(version: str) -> list[int]:
@@ -221,14 +222,11 @@ def test_the_wheel_holds_the_package_and_the_licence(wheel):
 
 def test_a_fresh_install_brings_what_it_needs_and_no_more(installed):
     """Its dependencies agree, and nothing of the groups for tests and development is there."""
-    versions = installed.versions()
-    groups = PROJECT["dependency-groups"]
-    wanted = [one for group in groups.values() for one in group if isinstance(one, str)]
-    extras = [
-        one for extra in PROJECT["project"]["optional-dependencies"].values() for one in extra
-    ]
-    assert not {named(one)[0] for one in [*wanted, *extras]} & set(versions)
-    assert {named(one)[0] for one in DEPENDENCIES} <= set(versions)
+    versions, needed = set(installed.versions()), {named(one)[0] for one in DEPENDENCIES}
+    groups = [*PROJECT["dependency-groups"].values(), *EXTRAS.values()]
+    wanted = {named(one)[0] for group in groups for one in group if isinstance(one, str)}
+    assert needed <= versions
+    assert not (wanted - needed) & versions
     run([sys.executable, "-m", "pip", "--python", installed.python, "check"])
 
 

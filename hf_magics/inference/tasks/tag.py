@@ -57,10 +57,12 @@ class Tag(Task):
         return Answer(parts, records, notes_on_labels(config), values)
 
     def decoding(self, done: Done) -> tuple[str, ...]:  # noqa: ARG002 - the same for all
-        """Return logits to a label a token."""
+        """Return logits to a label a token, padding left out."""
         return (
-            "best = outputs.logits.argmax(dim=-1).tolist()",
-            "labels = [[model.config.id2label[i] for i in row] for row in best]",
+            'best, mask = outputs.logits.argmax(dim=-1), inputs["attention_mask"].bool()',
+            "# a label a token; TokenClassificationPipeline makes words and entities of them",
+            "labels = [\n    [model.config.id2label[i] for i in row[kept].tolist()]\n"
+            "    for row, kept in zip(best, mask)\n]",
         )
 
 

@@ -41,6 +41,17 @@ def test_tasks_that_make_their_own_batches(session, minilm, task, options, confi
     assert found == list(result.values)
 
 
+def test_tokens_have_their_labels(session, minilm):
+    """One for each token of a row, as by itself: none for what the row is filled up with."""
+    hf.new("bert", name="m", task="token-classification", tokenizer=minilm, seed=0, **TINY)
+    model, tokenizer = session["m"].model, session["m"].tokenizer
+    result = hf.map(TEXTS, task="token-classification", variable="texts")
+    for text, labels in zip(TEXTS, answers_of(result, model, texts=TEXTS), strict=True):
+        with torch.inference_mode():
+            best = model(**tokenizer(text, return_tensors="pt")).logits[0].argmax(dim=-1)
+        assert labels == [model.config.id2label[one] for one in best.tolist()]
+
+
 def test_what_writes(session, minilm):
     """A summary, the model's prefix before each row."""
     sizes = {"d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 2, "num_heads": 2}
