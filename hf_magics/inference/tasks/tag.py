@@ -61,8 +61,9 @@ class Tag(Task):
         return (
             'best, mask = outputs.logits.argmax(dim=-1), inputs["attention_mask"].bool()',
             "# a label a token; TokenClassificationPipeline makes words and entities of them",
-            "labels = [\n    [model.config.id2label[i] for i in row[kept].tolist()]\n"
-            "    for row, kept in zip(best, mask)\n]",
+            "labels = []",
+            "for row, kept in zip(best, mask):",
+            "    labels.append([model.config.id2label[i] for i in row[kept].tolist()])",
         )
 
 
