@@ -177,14 +177,18 @@ def finished(lines) -> int:
     return len(lines.read_bytes().splitlines()) if lines.is_file() else 0
 
 
-def test_a_full_disk_keeps_what_is_finished(small, tmp_path, short_windows):
-    """A limit on the size of files stands for the disk: a line that says where and how to go on."""
+@pytest.mark.parametrize("share", [1_000, 20, 2])
+def test_a_full_disk_keeps_what_is_finished(small, tmp_path, short_windows, share):
+    """A limit on the size of files stands for the disk: a line that says where and how to go on.
+
+    The description of the job does not fit in, a window, or the whole file.
+    """
     resource = pytest.importorskip("resource")
     to, whole = tmp_path / "out.parquet", tmp_path / "whole.parquet"
     hf.map(rows_of(200), task="embed", to=str(whole))
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (whole.stat().st_size // 2, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (whole.stat().st_size // share, before[1]))
     try:
         with pytest.raises(SaveError, match="same line goes on"):
             hf.map(rows_of(200), task="embed", to=str(to))
