@@ -9,6 +9,7 @@ from typing import Any
 
 from hf_magics.errors import HFMagicsError
 from hf_magics.inference.mapping.files import column_names
+from hf_magics.magics.lines import columns_in
 
 
 def columns_of(name: str, variables: Mapping[str, Any]) -> list[str]:
@@ -16,9 +17,7 @@ def columns_of(name: str, variables: Mapping[str, Any]) -> list[str]:
     table = variables.get(name)
     if table is None:
         return _columns_in(Path(name).expanduser())
-    found = getattr(table, "column_names", None)
-    found = getattr(table, "columns", None) if found is None else found
-    return [] if found is None or callable(found) else [str(one) for one in found]
+    return columns_in(table)
 
 
 def _columns_in(path: Path) -> list[str]:

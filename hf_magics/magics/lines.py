@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hf_magics.display.words import nearest, sentence_list
 from hf_magics.errors import OptionError
 
 _REFERENCE = re.compile(
@@ -95,7 +96,8 @@ def look_up(name: str, variables: Mapping[str, Any]) -> Any:
     """
     first, *rest = name.split(".")
     if first not in variables:
-        raise OptionError(f"there is no variable '{first}' in the notebook")
+        close = nearest(first, variables)
+        raise OptionError(f"there is no variable '{first}' in the notebook{close}")
     value = variables[first]
     for part in rest:
         value = _member(value, part, name)
@@ -121,7 +123,18 @@ def _member(value: Any, part: str, name: str) -> Any:
     try:
         return getattr(value, part) if hasattr(value, part) else value[part]
     except Exception:  # noqa: BLE001 - a property or an index of the notebook's own, anything can come
-        raise OptionError(f"'{name}': {type(value).__name__} has no '{part}'") from None
+        columns = columns_in(value)
+        names = columns or (value if isinstance(value, Mapping) else dir(value))
+        there = f"; it has {sentence_list(columns)}" if columns else ""
+        meant = nearest(part, map(str, names)) or there
+        raise OptionError(f"'{name}': {type(value).__name__} has no '{part}'{meant}") from None
+
+
+def columns_in(table: Any) -> list[str]:
+    """Return the names of a table's columns, none where a value has no columns."""
+    found = getattr(table, "column_names", None)
+    found = getattr(table, "columns", None) if found is None else found
+    return [] if found is None or callable(found) else [str(one) for one in found]
 
 
 def _skip_space(line: str, at: int) -> int:

@@ -10,6 +10,7 @@ from IPython.core.magic_arguments import argument
 
 from hf_magics import api
 from hf_magics.display.shown import Shown
+from hf_magics.display.words import nearest
 from hf_magics.errors import OptionError
 from hf_magics.magics.arguments import no_fields, only
 from hf_magics.magics.base import Base, magic
@@ -100,7 +101,8 @@ class MapMagics(Base):
             return look_up(word, self.variables), word
         if not path.is_file():
             raise OptionError(
-                f"there is no variable and no file '{word}': %hf_map takes df.text or a .csv, "
-                ".jsonl, .parquet or .txt file"
+                f"there is no variable and no file '{word}'"
+                f"{nearest(word.partition('.')[0], self.variables)}: %hf_map takes df.text or a "
+                ".csv, .jsonl, .parquet or .txt file"
             )
         return path, ""

@@ -38,6 +38,9 @@ def test_the_answers_become_a_column(small):
     [
         ("", "IN"),
         ("no_such --task embed", "no_such"),
+        ("dff.text --task embed", "did you mean 'df'?"),
+        ("df.txet --task embed", "DataFrame has no 'txet'; did you mean 'text'?"),
+        ("df.words --task embed", "DataFrame has no 'words'; it has text"),
         ("df.text --task embed --batch-tokens 0", "at least 1"),
         ("df.text --task embed -o short.vector", "short has 1 row"),
         ("series -o short.vector --task embed", "short has 1 row"),
