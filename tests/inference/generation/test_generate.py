@@ -1,8 +1,5 @@
 """Generate: the same tokens as plain ``generate``, and why each text ended."""
 
-import os
-import signal
-
 import pytest
 import torch
 
@@ -10,10 +7,7 @@ import hf_magics as hf
 from hf_magics.display.parts import Table
 from hf_magics.errors import (
     EvictedError,
-    HeadError,
     InputError,
-    MissingExtraError,
-    OptionError,
     TokenizerError,
 )
 from tests.inference.plain import END, byte_level, notes
@@ -181,101 +175,6 @@ def test_why_it_stopped(writer):
     assert "1 × end token, 1 × limit of 9 tokens" in both.page().parts[-1].text
 
 
-def test_a_prompt_longer_than_the_positions_is_refused(writer):
-    """The line, its tokens and the positions; where only the sum is too long, the limit gives way."""
-    with pytest.raises(InputError, match="line 2 has 70 tokens, and writer has 64 positions"):
-        hf.generate(["a", "z" * 70])
-    with pytest.raises(InputError, match="one has to be left"):
-        hf.generate("z" * 64)
-    lowered = hf.generate("z" * 60, max_new_tokens=30)
-    assert len(lowered.ids[0]) <= 4
-    assert "at most 4 tokens are written, not 30" in notes(lowered)[0]
-
-
-def test_an_interrupt_keeps_what_was_written(writer):
-    """A real SIGINT after some tokens: no error, those tokens, a note, and a model that is ready."""
-    whole = hf.generate("one")
-    for after in (1, 3, 7):
-        seen = []
-
-        def interrupt(piece, seen=seen, after=after):
-            seen.append(piece)
-            if len(seen) == after:
-                os.kill(os.getpid(), signal.SIGINT)
-
-        result = hf.generate("one", on_text=interrupt)
-        assert after <= len(result.ids[0]) <= after + 1
-        assert result.ids[0] == whole.ids[0][: len(result.ids[0])]
-        assert f"interrupted after {len(result.ids[0])} token" in notes(result)[0]
-        assert whole.text[0].startswith(result.text[0])
-        assert "stopped: interrupted" in repr(result)
-    assert hf.generate("one").ids == whole.ids
-
-
-def test_an_interrupt_before_the_first_token_gives_an_empty_text(writer):
-    """It comes while the prompt is read: the result is there, with nothing in it."""
-    handle = writer.model.register_forward_pre_hook(lambda *_: os.kill(os.getpid(), signal.SIGINT))
-    try:
-        for words in ({}, {"beams": 2}):
-            result = hf.generate("one", **words)
-            assert (result.text, result.ids, result.outputs) == ([""], [[]], None)
-            assert any("interrupted after 0 tokens" in note for note in notes(result))
-            assert "nothing was written" in repr(result)
-    finally:
-        handle.remove()
-
-
-def test_an_interrupt_keeps_the_best_beam(writer):
-    """Of beams the likeliest so far is kept."""
-    calls = []
-
-    def interrupt(*_):
-        calls.append(1)
-        if len(calls) == 5:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    handle = writer.model.register_forward_pre_hook(interrupt)
-    try:
-        result = hf.generate("one", beams=2)
-    finally:
-        handle.remove()
-    assert result.text[0]
-    assert " two three four five six".startswith(result.text[0])
-
-
-def test_an_interrupt_keeps_the_best_beams_of_each_prompt(writer):
-    """With several sequences a text stands under the prompt that it goes on from."""
-    calls = []
-
-    def interrupt(*_):
-        calls.append(1)
-        if len(calls) == 5:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    handle = writer.model.register_forward_pre_hook(interrupt)
-    try:
-        result = hf.generate(["one", "france:"], beams=3, sequences=2)
-    finally:
-        handle.remove()
-    first, other = result.values
-    assert (len(first), len(other)) == (2, 2)
-    assert " two three".startswith(first[0])
-    assert " paris".startswith(other[0])
-    assert all(first + other)
-
-
-def test_an_interrupt_of_what_is_not_recorded_says_so(writer):
-    """Where several tokens are checked at once there is nothing to keep, and nothing is promised."""
-    handle = writer.model.register_forward_pre_hook(lambda *_: os.kill(os.getpid(), signal.SIGINT))
-    try:
-        result = hf.generate("one two", set={"prompt_lookup_num_tokens": 2})
-    finally:
-        handle.remove()
-    assert result.text == [""]
-    assert any("nothing is kept" in note for note in notes(result))
-    assert not any("what was written is kept" in note for note in notes(result))
-
-
 def test_outputs_go_with_their_model(writer, learned):
     """Dropping a model lets go of the IDs of its texts, though others are loaded."""
     hf.add(learned, byte_level(), "other")
@@ -317,62 +216,6 @@ def test_a_special_token_as_stop_string_came(writer):
         result = hf.generate("one", stop=END, max_new_tokens=40, **words)
         assert result.text == [" two three four five six"]
         assert not any("never came" in note for note in notes(result))
-
-
-def test_a_package_that_lacks_is_one_line(writer):
-    """A quantized cache needs a package: its name, and no traceback of transformers."""
-    with pytest.raises(MissingExtraError, match=r"writer can't generate so: .*optimum-quanto"):
-        hf.generate("one", set={"cache_implementation": "quantized"})
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        ({"set": {"repetition_penality": 1.1}}, "did you mean 'repetition_penalty'"),
-        ({"set": {"output_scores": True}}, ".df has each token's probability"),
-        ({"set": {"num_beams": 2}, "beams": 2}, "--set num_beams and --beams"),
-        ({"temperature": 0, "top_p": 0.9}, "temperature 0 always takes the likeliest"),
-        ({"temperature": 0, "set": {"do_sample": True}}, "leave out one"),
-        ({"temperature": -1}, "--temperature -1"),
-        ({"temperature": float("nan")}, "--temperature nan"),
-        ({"top_p": 1.5}, "--top-p 1.5"),
-        ({"top_p": 0}, "--top-p 0"),
-        ({"top_k": -2}, "--top-k -2"),
-        ({"beams": 0}, "--beams 0"),
-        ({"seed": -1, "temperature": 1.0}, "--seed -1"),
-        ({"sequences": 3}, "--temperature 0.8 draws"),
-        ({"sequences": 3, "beams": 2}, "--sequences 3"),
-        ({"max_new_tokens": 0}, "--max-new-tokens 0"),
-        ({"max_new_tokens": 5, "set": {"max_length": 9}}, "leave out one"),
-        ({"set": {"do_sample": False}, "top_p": 0.5}, "top_p"),
-        ({"set": {"length_penalty": 2.0}}, "num_beams"),
-        ({"set": {"penalty_alpha": 0.6, "do_sample": False, "top_k": 4}}, "top_k"),
-        ({"set": {"num_beam_groups": 2, "diversity_penalty": 0.5}, "beams": 2}, "no group beam"),
-        ({"set": {"cache_implementation": "nonsense"}}, "cache_implementation"),
-        ({"stop": ""}, "--stop needs a text"),
-        ({"set": {"stop_strings": 5}}, "--set stop_strings needs a text"),
-        ({"set": {"num_beams": 0}}, "--set num_beams=0: a whole number from 1 on"),
-        ({"set": {"num_beams": -1}}, "--set num_beams=-1: a whole number"),
-        ({"set": {"num_beams": "two"}}, "--set num_beams=two: a whole number"),
-        ({"set": {"num_return_sequences": 0}}, "--set num_return_sequences=0"),
-        ({"set": {"top_p": 5}}, "--set top_p=5: a number above 0 and up to 1"),
-        ({"set": {"repetition_penalty": 0}}, "--set repetition_penalty=0: a number above 0"),
-        ({"set": {"is_assistant": True}}, "transformers' own"),
-    ],
-)
-def test_options_that_contradict_are_refused_in_one_line(writer, words, said):
-    """Before anything is run, naming the option."""
-    with pytest.raises(OptionError) as caught:
-        hf.generate("one", **words)
-    assert said in str(caught.value)
-    assert "\n" not in str(caught.value)
-    assert len(str(caught.value)) < 400
-
-
-def test_a_head_that_cannot_write_is_named(bert):
-    """BertModel can't generate: the line says which head can."""
-    with pytest.raises(HeadError, match="BertModel, which can't generate"):
-        hf.generate("hello")
 
 
 def test_pieces_are_told_as_they_come(writer):
