@@ -150,9 +150,12 @@ class Mark:
             )
 
     def _weights(self) -> list[torch.Tensor]:
-        # parameters() and buffers() each walk the tree, at the cost of a hundredth of the inference
-        held = ((m._parameters, m._buffers) for m in self._model.modules())  # noqa: SLF001
-        found = (one for kinds in held for kind in kinds for one in kind.values())
+        # parameters() and buffers() name each as they go: a thirtieth of a batch's time
+        found, left = [], [self._model]
+        while left:
+            module = left.pop()
+            found += [*module._parameters.values(), *module._buffers.values()]  # noqa: SLF001
+            left += module._modules.values()  # noqa: SLF001
         return [one for one in found if one is not None]
 
     def _now(self) -> tuple[Any, ...]:
