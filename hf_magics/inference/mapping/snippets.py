@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hf_magics.inference.mapping.sources import Source
+from hf_magics.inference.snippets import lent_lines
 from hf_magics.inference.tasks import Done, Task
+from hf_magics.inference.tokenizing import pad_id, word_to_borrow
+from hf_magics.inference.told import told_to_leave_out, told_to_pad
 from hf_magics.snippets import Name, Snippet, call
 from hf_magics.specs import MapSpec
 
@@ -16,33 +19,77 @@ _TEXT = "the_text_of_a_row"
 _WRITTEN = re.compile(rf"""(['"])([^'"\n]*){_TEXT}\1""")
 
 
+_NOTHING = Snippet((), ())
+
+
 @dataclass(frozen=True)
 class Decoding:
-    """What plain code needs of one batch: what the task does, and the limit of a text in tokens.
+    """What plain code needs of one batch: how its rows become ``inputs``, and what the task does.
 
-    ``each`` where the task makes its own batches: its code is then that of one row.
+    ``lent`` goes before the loop. ``each`` where the task makes its own batches: its code is then
+    that of one row, its inputs among it.
     """
 
     snippets: tuple[Snippet, ...]
-    limit: int | None
     each: bool
+    inputs: Snippet = _NOTHING
+    lent: tuple[str, ...] = ()
 
 
 def decoding_of(task: Task, done: Done, *, each: bool) -> Decoding:
     """Return what plain code needs of a batch that was run; of one row where ``each`` is True."""
-    if not each:
-        return Decoding(task.code(done)[1:], done.encoded.limit, each)
-    inputs = done.request.inputs
-    texts = (_TEXT,) if inputs.texts else ()
-    spec = dataclasses.replace(done.request.spec, texts=texts, variable="text")
-    inputs = dataclasses.replace(inputs, texts=texts)
-    request = dataclasses.replace(done.request, spec=spec, inputs=inputs)
-    made = task.code(dataclasses.replace(done, request=request))
-    return Decoding(
-        tuple(Snippet(one.imports, tuple(map(_of_row, one.lines))) for one in made),
-        done.encoded.limit,
-        each,
+    if each:
+        return Decoding(tuple(_of_one(task, done)), each)
+    inputs, limit = done.request.inputs, done.encoded.limit
+    loaded = done.request.loaded
+    if inputs.ids:
+        return Decoding(task.code(done)[1:], each, _padded_ids(pad_id(loaded), limit))
+    tokenizer = loaded.tokenizer
+    lent = lent_lines("" if tokenizer.pad_token is not None else word_to_borrow(tokenizer))
+    words = {
+        "padding": True,
+        **told_to_pad(loaded.model, tokenizer, 2),
+        **({"truncation": True, "max_length": limit} if limit else {}),
+        **told_to_leave_out(loaded.model, tokenizer),
+        "return_tensors": "pt",
+    }
+    are_pairs = all("\t" in text for text in inputs.texts)
+    rows = '*map(list, zip(*(column[row].split("\\t", 1) for row in rows)))'
+    made = call("tokenizer", Name(rows if are_pairs else "[column[row] for row in rows]"), **words)
+    lines = (f"inputs = {made}.to(model.device)",)
+    return Decoding(task.code(done)[1:], each, Snippet((), lines), tuple(lent))
+
+
+def _padded_ids(pad: int, limit: int | None) -> Snippet:
+    cut = f"[:{limit}]" if limit else ""
+    return Snippet(
+        ("from torch.nn.utils.rnn import pad_sequence",),
+        (
+            f"ids = [torch.tensor(column[row]{cut}) for row in rows]",
+            "ones = [torch.ones_like(one) for one in ids]",
+            "inputs = {",
+            f'    "input_ids": pad_sequence(ids, batch_first=True, padding_value={pad}),',
+            '    "attention_mask": pad_sequence(ones, batch_first=True),',
+            "}",
+            "inputs = {name: tensor.to(model.device) for name, tensor in inputs.items()}",
+        ),
     )
+
+
+def _of_one(task: Task, done: Done) -> Iterator[Snippet]:
+    """Yield what the task does with one row, which is the variable ``text`` in it."""
+    inputs, ids = done.request.inputs, ""
+    spec = dataclasses.replace(done.request.spec, variable="text")
+    if inputs.ids:
+        spec = dataclasses.replace(spec, ids=inputs.ids)
+        ids = str(done.encoded.inputs["input_ids"].tolist())
+    elif inputs.texts:
+        inputs = dataclasses.replace(inputs, texts=(_TEXT,))
+        spec = dataclasses.replace(spec, texts=(_TEXT,))
+    request = dataclasses.replace(done.request, spec=spec, inputs=inputs)
+    for made in task.code(dataclasses.replace(done, request=request)):
+        lines = (line.replace(ids, "[text]") if ids else _of_row(line) for line in made.lines)
+        yield Snippet(made.imports, tuple(lines))
 
 
 def _of_row(line: str) -> str:
@@ -62,8 +109,9 @@ def map_snippet(spec: MapSpec, source: Source, decoding: Decoding | None) -> tup
     if decoding is None:
         return (first,)
     lines = [line for one in decoding.snippets for line in one.lines]
-    imports = ("import torch", *(one for some in decoding.snippets for one in some.imports))
-    loop = _each(lines) if decoding.each else _batches(spec, decoding.limit, lines)
+    made = (decoding.inputs, *decoding.snippets)
+    imports = ("import torch", *(one for some in made for one in some.imports))
+    loop = _each(lines) if decoding.each else _batches(spec, decoding, lines)
     return (first, Snippet(imports, tuple(loop)))
 
 
@@ -77,23 +125,15 @@ def _each(lines: Sequence[str]) -> list[str]:
     ]
 
 
-def _batches(spec: MapSpec, limit: int | None, lines: Sequence[str]) -> list[str]:
-    cutting = {"truncation": True, "max_length": limit} if limit else {}
-    made = call(
-        "tokenizer",
-        Name("[texts[row] for row in rows]"),
-        padding=True,
-        **cutting,
-        return_tensors="pt",
-    )
+def _batches(spec: MapSpec, decoding: Decoding, lines: Sequence[str]) -> list[str]:
     extra = "".join(f", {name}={value!r}" for name, value in spec.extra)
     return [
-        "texts = column",
-        "order = sorted(range(len(texts)), key=lambda row: len(texts[row]))",
-        "answers = [None] * len(texts)",
+        *decoding.lent,
+        "order = sorted(range(len(column)), key=lambda row: len(column[row]))",
+        "answers = [None] * len(column)",
         "for start in range(0, len(order), 32):",
         "    rows = order[start : start + 32]",
-        *_indented([f"inputs = {made}.to(model.device)"]),
+        *_indented(decoding.inputs.lines),
         "    with torch.inference_mode():",
         f"        outputs = model(**inputs{extra})",
         *_indented(lines),

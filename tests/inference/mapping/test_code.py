@@ -9,7 +9,8 @@ import pytest
 import torch
 
 import hf_magics as hf
-from tests.inference.mapping.rows import TINY
+from tests.inference.mapping.rows import TINY, rows_of
+from tests.inference.plain import END, byte_level
 
 TEXTS = ["the sky is blue", "a film that stays with you", 'it\'s no "good" film', "so"]
 NLI = {"0": "entailment", "1": "neutral", "2": "contradiction"}
@@ -50,6 +51,66 @@ def test_tokens_have_their_labels(session, minilm):
         with torch.inference_mode():
             best = model(**tokenizer(text, return_tensors="pt")).logits[0].argmax(dim=-1)
         assert labels == [model.config.id2label[one] for one in best.tolist()]
+
+
+@pytest.mark.parametrize("pad", [None, END])
+def test_a_tokenizer_that_pads_otherwise(session, tmp_path, pad):
+    """On the left, or not at all: the plain code pads on the right, as the map does."""
+    tokenizer = byte_level()
+    tokenizer.padding_side, tokenizer.pad_token = "left", pad
+    tokenizer.save_pretrained(tmp_path)
+    sizes = {"n_embd": 32, "n_layer": 2, "n_head": 2, "vocab_size": len(tokenizer)}
+    hf.new("gpt2", name="m", tokenizer=str(tmp_path), seed=0, **sizes)
+    result = hf.map(TEXTS, task="embed", variable="texts")
+    vectors = torch.stack(answers_of(result, session["m"].model, texts=TEXTS)).numpy()
+    assert np.abs(vectors - result.embeddings).max() < 1e-5
+
+
+def test_texts_of_many_lengths(small, short_windows):
+    """In batches of others than the map's, put back in order."""
+    texts = rows_of(40)
+    result = hf.map(texts, task="embed", variable="texts")
+    vectors = torch.stack(answers_of(result, small.model, texts=texts)).numpy()
+    assert np.abs(vectors - result.embeddings).max() < 1e-5
+
+
+IDS = [[101, 103, *range(2_000, 2_000 + n), 102] for n in (3, 40, 1, 7)]
+
+
+def test_rows_of_token_ids(small):
+    """They are filled up as they are; no tokenizer reads them."""
+    result = hf.map(IDS, task="embed", variable="ids")
+    vectors = torch.stack(answers_of(result, small.model, ids=IDS)).numpy()
+    assert np.abs(vectors - result.embeddings).max() < 1e-5
+
+
+def test_rows_of_token_ids_one_by_one(session, minilm):
+    """Also where the task makes its own batches: the likeliest token begins the answer."""
+    hf.new("bert", name="m", task="fill-mask", tokenizer=minilm, seed=0, **TINY)
+    result = hf.map(IDS, task="fill-mask", variable="ids")
+    likeliest = [one[0] for one in answers_of(result, session["m"].model, ids=IDS)]
+    assert all(map(str.startswith, list(result.values), likeliest))
+
+
+def test_pairs_of_texts(session, minilm):
+    """A tab parts the two texts of each row, which have token types of their own."""
+    hf.new(
+        *("bert",),
+        name="m",
+        task="text-classification",
+        num_labels=5,
+        tokenizer=minilm,
+        seed=0,
+        **TINY,
+    )
+    pairs = [f"{one}\t{other}" for one in TEXTS for other in TEXTS]
+    result = hf.map(pairs, task="text-classification", variable="texts")
+    model, tokenizer = session["m"].model, session["m"].tokenizer
+    batch = tokenizer(*zip(*(one.split("\t") for one in pairs), strict=True), padding=True)
+    with torch.inference_mode():
+        logits = model(**batch.convert_to_tensors("pt")).logits
+    expected = [model.config.id2label[one] for one in logits.argmax(dim=-1).tolist()]
+    assert answers_of(result, model, texts=pairs) == expected == list(result.values)
 
 
 def test_what_writes(session, minilm):

@@ -148,17 +148,6 @@ def test_what_can_not_be_asked(small, tmp_path):
             hf.map(["a"], to=str(tmp_path / to))
 
 
-def test_the_code_gives_the_same(small, short_windows):
-    """Plain transformers code over the same texts: the same vectors to 1e-5."""
-    texts = rows_of(40)
-    result = hf.map(texts, task="embed", variable="texts")
-    assert "hf_magics" not in result.code
-    made = {"texts": texts}
-    lines = result.code.replace("model.eval()", "model = given; model.eval()")
-    exec(lines, made | {"given": small.model}, made)
-    assert np.abs(torch.stack(made["answers"]).numpy() - result.embeddings).max() < 1e-5
-
-
 def test_a_very_long_line_is_cut_at_the_limit(small, tmp_path):
     """Two megabytes in one line: its vector is that of its beginning, and the page says so."""
     source = tmp_path / "long.txt"

@@ -39,7 +39,8 @@ def test_a_job_of_one_window_says_how_far_it_is(said):
         time.sleep(0.2)
         speed.advance(500, 50)
     assert "texts: 50 of 100 rows" in said[0]
-    assert 0.2 <= left(said[0]) <= time.perf_counter() - started  # as long again
+    spent = time.perf_counter() - started
+    assert 0.2 <= left(said[0]) <= spent + 0.001  # as long again; the line is rounded
 
 
 @pytest.mark.parametrize("packed", [False, True])
