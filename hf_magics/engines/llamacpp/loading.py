@@ -107,7 +107,7 @@ def _about(llama: Any, header: Header, *, template: bool) -> About:
     native, model = library(), llama.model
     kind = llama.metadata.get("general.architecture", "model")
     stored = _description(native, model).rpartition(" ")[2]
-    context = llama.n_ctx()
+    context = opening.context_of(llama)
     return About(
         head=f"llama.cpp {kind}",
         runs="runs in llama.cpp",
@@ -133,7 +133,7 @@ def _description(native: Any, model: Any) -> str:
 
 
 def _notes(llama: Any, header: Header, spec: LoadSpec) -> list[str]:
-    context, asked = llama.n_ctx(), "n_ctx" in dict(spec.extra)
+    context, asked = opening.context_of(llama), "n_ctx" in dict(spec.extra)
     said = []
     if not asked and context < header.trained:
         said.append(

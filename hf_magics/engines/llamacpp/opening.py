@@ -127,11 +127,20 @@ def open_model(path: Path, words: Mapping[str, Any]) -> Any:
             raise OptionError(f"llama.cpp does not take this: {one_line(error)[:300]}") from error
         except (ValueError, RuntimeError, AssertionError, MemoryError) as error:
             if "context" in str(error) or isinstance(error, MemoryError):
+                batch = ", --set n_batch=N too" if "n_batch" in words else ""
                 raise FitError(
                     f"there is no room for a context of {words['n_ctx']:,} tokens: "
-                    "--set n_ctx=N takes fewer"
+                    f"--set n_ctx=N takes fewer{batch}"
                 ) from error
             raise _unreadable(path, errors) from error
+
+
+def context_of(llama: Any) -> int:
+    """Return how many tokens a ``Llama`` has room for.
+
+    llama.cpp fills a context up to a multiple of 256; the ``Llama`` has arrays of what was asked.
+    """
+    return int(min(llama.n_ctx(), len(llama.input_ids)))
 
 
 def threads() -> int:

@@ -13,7 +13,7 @@ import numpy as np
 from jinja2 import TemplateError
 
 from hf_magics.display.words import one_line, sentence_list
-from hf_magics.engines.llamacpp import snippets
+from hf_magics.engines.llamacpp import opening, snippets
 from hf_magics.engines.llamacpp.chances import Sampling, described
 from hf_magics.engines.llamacpp.quiet import library, quiet, reason
 from hf_magics.engines.llamacpp.vocabulary import Decoder, Vocabulary
@@ -47,7 +47,7 @@ class LlamaWriter:
 
     def __init__(self, llama: Any, name: str, path: str, words: Mapping[str, Any]) -> None:
         self.llama = llama
-        self.positions: int | None = int(llama.n_ctx())
+        self.positions: int | None = opening.context_of(llama)
         self._name = name
         self._loading = snippets.loading(path, words, template=TEMPLATE in llama.metadata)
         self._vocabulary = Vocabulary(llama)
@@ -97,10 +97,11 @@ class LlamaWriter:
         """Write on; a conversation goes on from the keys and values of its beginning.
 
         A prompt of its own is read from its first token, since what is read in other portions
-        gives other roundings: the same line twice is to write the same text twice.
+        gives other roundings: the same line twice is to write the same text twice. So is a
+        conversation where the line has a seed.
         """
         ids = prompt.given.ids
-        if not prompt.given.goes_on:
+        if not prompt.given.goes_on or made.again:
             self.llama.reset()
         elif self.llama.n_tokens == len(ids):  # an interrupt may have left other logits there
             self.llama.n_tokens -= 1

@@ -125,7 +125,7 @@ class _Elsewhere:
         self, spec: ChatSpec, talk: Talk, longest: int, on_text: Callable[[str], None] | None
     ) -> Replied:
         writer, name = self._writer, self.loaded.name
-        made = alone(plan_for(writer, as_generation(spec, name), longest))
+        made = alone(plan_for(writer, as_generation(spec, name), longest, is_turn=True))
         check_room(
             name,
             writer.positions,

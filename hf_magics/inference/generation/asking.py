@@ -27,13 +27,15 @@ from hf_magics.specs import GenerateSpec
 _KNOWN = (*FIELDS.values(), "do_sample")
 
 
-def plan_for(writer: Writer, spec: GenerateSpec, longest: int) -> Plan:
+def plan_for(writer: Writer, spec: GenerateSpec, longest: int, *, is_turn: bool = False) -> Plan:
     """Return how a writer is called.
 
     Args:
         writer: What writes.
         spec: What the line asks for.
         longest: The limit where the line has none, in tokens.
+        is_turn: Whether a conversation goes on: what was drawn after what is kept of it is drawn
+            again only where the line has a seed, so that nothing kept is gone on from.
 
     Raises:
         OptionError: An option that does not exist, that contradicts another, or that the writer
@@ -64,7 +66,7 @@ def plan_for(writer: Writer, spec: GenerateSpec, longest: int) -> Plan:
     )
     words.pop("do_sample", None)
     check_several(made)
-    return writer.plan(_drawn(writer, spec, made))
+    return writer.plan(_drawn(writer, spec, made, is_turn=is_turn))
 
 
 def fitted_to(writer: Writer, name: str, prompts: list[Prompt], made: Plan) -> Plan:
@@ -80,14 +82,16 @@ def fitted_to(writer: Writer, name: str, prompts: list[Prompt], made: Plan) -> P
     return within(made, name, writer.positions, max(lengths))
 
 
-def _drawn(writer: Writer, spec: GenerateSpec, made: Plan) -> Plan:
+def _drawn(writer: Writer, spec: GenerateSpec, made: Plan, *, is_turn: bool) -> Plan:
     """Choose a seed where something is drawn, as `options.seeded` does, and say how it is."""
     if not made.sampled:
         notes = (USELESS_SEED,) if spec.seed is not None else ()
         return dataclasses.replace(made, notes=notes)
+    again = spec.seed is not None
     seed = spec.seed if spec.seed is not None else int(torch.randint(2**31, ()).item())
     words: dict[str, Any] = {**writer.defaults, **made.words}
     said = drawn_words(words.get("temperature"), words.get("top_k"), words.get("top_p"))
     if writer.draws_by_seed:
-        said += f"; --seed {seed} draws the same again"
-    return dataclasses.replace(made, seed=seed, drawn=said)
+        which = "a --seed" if is_turn and not again else f"--seed {seed}"
+        said += f"; {which} draws the same again"
+    return dataclasses.replace(made, seed=seed, again=again, drawn=said)

@@ -53,7 +53,8 @@ class Plan:
     tokens; ``max_length`` counts the prompt too, where the line gave that. ``stop`` are the strings
     that end a text, the line's or the checkpoint's. ``recorded`` says that probabilities can be
     kept, ``asked`` that someone chose the limit. ``seed`` is None until one is chosen and where
-    nothing is drawn; ``drawn`` says how tokens are, where the line asked for that.
+    nothing is drawn; ``again`` says that the line gave it, to draw the same again; ``drawn`` says
+    how tokens are drawn, where the line asked for that.
     """
 
     words: Mapping[str, Any]
@@ -66,6 +67,7 @@ class Plan:
     seed: int | None = None
     recorded: bool = True
     asked: bool = False
+    again: bool = False
     drawn: str = ""
     notes: tuple[str, ...] = ()
 

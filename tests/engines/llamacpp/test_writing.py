@@ -5,6 +5,7 @@ import pytest
 
 import hf_magics as hf
 from hf_magics.engines.llamacpp.chances import Sampling, described
+from hf_magics.errors import InputError
 from tests.engines.llamacpp.conftest import PROMPT, plain_text
 from tests.inference.plain import notes
 
@@ -222,3 +223,28 @@ def test_a_context_that_is_full_ends_the_text(smol):
         hf.generate(" ".join(["word"] * 1100))
     with pytest.raises(hf.HFMagicsError, match=r"this turn has .* shorten it"):
         hf.chat(" ".join(["word"] * 1100))
+
+
+def test_a_seed_draws_a_turn_again(smol):
+    """Also where the conversation so far is in the cache in other portions."""
+    words = {"temperature": 0.8, "max_new_tokens": 12}
+    hf.chat("hello", new=True, **words)
+    told = hf.chat("Name three animals.", seed=3, **words)
+    hf.chat(undo=True)
+    hf.chat("And now something else.", **words)
+    hf.chat(undo=True)
+    again = hf.chat("Name three animals.", seed=3, **words)
+    assert again.text == told.text
+    assert "--seed 3 draws the same again" in words_of(told)
+    assert "a --seed draws the same again" in words_of(hf.chat("And?", **words))
+
+
+def test_a_context_of_any_length_has_that_room(llama_cpp, session, smollm2):
+    """llama.cpp makes 256 of 100, but what it keeps of the tokens has room for 100 alone."""
+    hf.load(smollm2, name="short", engine="llamacpp", set={"n_ctx": 100})
+    llama = session["short"].writer.llama
+    ids = llama.tokenize(b"word " * 200)
+    assert len(hf.generate([ids[:95]], max_new_tokens=50).ids[0]) <= 5
+    with pytest.raises(InputError, match="100"):
+        hf.generate([ids[:101]])
+    session.remove("short").close()
