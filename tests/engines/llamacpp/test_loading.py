@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -180,10 +179,12 @@ class _Without:
 def test_a_real_interrupt_keeps_the_text(llama_cpp, smollm2):
     """SIGINT comes while llama.cpp computes; the result is there, and the next one is right."""
     code = f"""
+import sys
 import hf_magics as hf
 hf.load({smollm2!r}, engine="llamacpp", name="smol", set={{"n_ctx": 2048}})
-print("writing", flush=True)
-cut = hf.generate("Once upon a time", max_new_tokens=2000, set={{"repetition_penalty": 1.1}})
+def told(piece):
+    print("writing", file=sys.stderr, flush=True)
+cut = hf.generate("Once upon a time", max_new_tokens=2000, set={{"repetition_penalty": 1.1}}, on_text=told)
 print(len(cut.ids[0]), cut.page().notes[-1].text, flush=True)
 first = hf.generate("Once upon a time", max_new_tokens=8).ids
 hf.session["smol"].writer.llama.reset()
@@ -193,14 +194,15 @@ print("right")
     child = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    assert child.stdout.readline() == "writing\n"
-    time.sleep(2)
+    while child.stderr.readline() != "writing\n":
+        assert child.poll() is None
     child.send_signal(signal.SIGINT)
     out, err = child.communicate(timeout=300)
     count, _, said = out.splitlines()[0].partition(" ")
     assert int(count) > 0
     assert "interrupted after" in said
-    assert (out.splitlines()[1], err) == ("right", "")
+    assert out.splitlines()[1] == "right"
+    assert not err.replace("writing\n", "")
 
 
 def test_a_kernel_sees_nothing_of_what_is_logged(llama_cpp, smollm2, tmp_path):
