@@ -91,4 +91,4 @@ def compile_file(path: Path) -> Any:
     Raises:
         RuntimeError: The file is no model.
     """
-    return packages.openvino().Core().compile_model(path, "CPU", COMPILED_FOR)
+    return packages.core().compile_model(path, "CPU", COMPILED_FOR)

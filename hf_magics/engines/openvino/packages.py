@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import logging
 import sys
@@ -25,6 +26,17 @@ def openvino() -> Any:
     """
     with _no_telemetry():
         return optional("openvino", extra=_EXTRA)
+
+
+@functools.cache
+def core() -> Any:
+    """Return OpenVINO's ``Core``, the same for as long as the process lives.
+
+    Each lends its thread a stack for signals. Of two that are let go of in the order in which they
+    came, the second gives back the stack of the first, which is gone: the next interrupt would end
+    the process.
+    """
+    return openvino().Core()
 
 
 def nncf() -> Any:

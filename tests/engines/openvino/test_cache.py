@@ -1,5 +1,8 @@
 """Converted models on disk: by content, whole, and made again where they are broken."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from transformers import BertModel
@@ -95,3 +98,25 @@ def test_the_hash_is_that_of_the_weights(tiny):
         bias.view(torch.int32)[3] ^= 1
     assert changed != weights_hash(one) == weights_hash(other)
     assert weights_hash(other.to(torch.bfloat16)) != weights_hash(one)
+
+
+INTERRUPTED = """
+import os, signal, sys, threading, time
+import hf_magics as hf
+for _ in range(3):
+    hf.load(sys.argv[1], name="fast", engine="openvino", replace=True)
+hf.drop("fast")
+threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+try:
+    time.sleep(20)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_an_interrupt_after_models_were_replaced_ends_no_process(tiny, own):
+    """OpenVINO lends the thread a stack for signals, which has to be there when one comes."""
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, tiny()], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "interrupted\n"), done.stderr
