@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -45,15 +45,14 @@ def drop(spec: DropSpec, session: Session, notebook: Notebook | None = None) -> 
     before = _memory()
     outputs = _drop_outputs(names, session)
     dropped = [_Dropped(session.remove(name)) for name in names]
-    for name in session:
-        _leave_to(session[name].torch_model, dropped)
+    left = [said for name in session for said in _left_to(session[name], dropped)]
     held = _also_loaded(session, dropped) or _release(dropped, notebook)
     after = _memory()
     if names:
         session.log.append(DropSpec(tuple(names)))
     rows = tuple((one.name, one.head, one.nbytes) for one in dropped)
     alive = tuple(one.name for one in dropped if one.is_alive())
-    return DropResult(rows, before, after, alive, held, outputs)
+    return DropResult(rows, (before, after), alive, held, outputs, tuple(left))
 
 
 def _drop_outputs(names: list[str], session: Session) -> int:
@@ -79,14 +78,15 @@ class DropResult(Shown):
     def __init__(
         self,
         rows: tuple[tuple[str, str, int], ...],
-        before: tuple[int, int],
-        after: tuple[int, int],
+        memory: tuple[tuple[int, int], tuple[int, int]],
         alive: tuple[str, ...],
         held: tuple[str, ...],
         outputs: int = 0,
+        left: tuple[str, ...] = (),
     ) -> None:
         self._rows = rows
-        self._before, self._after = before, after
+        self._left = left
+        self._before, self._after = memory
         self.alive = alive
         self.held_by = held
         self.outputs_bytes = outputs
@@ -105,7 +105,7 @@ class DropResult(Shown):
         """What was dropped, and the memory before and after."""
         if not self._rows:
             return Page("nothing to drop", (Text("The session was empty already."),))
-        notes = []
+        notes = [Note(said, "info") for said in self._left]
         if self.alive:
             names = sentence_list(self.alive)
             holders = (
@@ -161,11 +161,16 @@ class _Dropped:
         return objects | {place for place, one in self.storages.items() if not one.expired()}
 
 
-def _leave_to(model: Any, dropped: list[_Dropped]) -> None:
-    """Don't count weights that a model which stays shares with a dropped one."""
-    for storage in _storages(model):
-        for one in dropped:
-            one.storages.pop(_place(storage), None)
+def _left_to(loaded: LoadedModel, dropped: list[_Dropped]) -> Iterator[str]:
+    """Don't count weights that a model which stays shares with a dropped one; say how many."""
+    storages = {_place(one): one.nbytes() for one in _storages(loaded.torch_model)}
+    for one in dropped:
+        shared = storages.keys() & one.storages.keys()
+        for place in shared:
+            del one.storages[place]
+        if shared and one.objects[-1]() is not loaded.torch_model:
+            nbytes = size(sum(storages[place] for place in shared))
+            yield f"{loaded.name} has {nbytes} of the weights of {one.name}: they stay"
 
 
 def _storages(model: Any) -> list[Any]:

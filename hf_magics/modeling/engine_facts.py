@@ -18,12 +18,14 @@ class EngineFacts:
     """What computes a model, in words for pages, and the plain code that makes the same.
 
     ``words`` is one line such as ``OpenVINO 2026.4.1, int8 weights``; ``rows`` are what its page
-    adds, by label; ``snippet`` goes behind the model's own code.
+    adds, by label; ``snippet`` goes behind the model's own code; ``memory_bytes`` are of weights
+    that it has beside the torch model's.
     """
 
     words: str
     rows: tuple[tuple[str, str], ...] = ()
     snippet: Snippet = _NOTHING
+    memory_bytes: int = 0
 
 
 def saving_notes(loaded: LoadedModel) -> list[str]:

@@ -125,7 +125,13 @@ def _check_movable(loaded: LoadedModel, session: Session) -> None:
     if others := sharers(loaded, session):
         raise OptionError(
             f"{loaded.name} shares its weights with {sentence_list(others)}, which would be moved "
-            "or cast as well: %hf_load it again without --share"
+            f"or cast as well: %hf_drop {' '.join(others)} first, or %hf_load the checkpoint again "
+            "with another -n NAME and without --share"
+        )
+    if loaded.engine is not None and loaded.runner is not None:
+        raise EngineError(
+            f"{loaded.name} is computed by {loaded.engine.words}, and stays where it is and as it "
+            "is: %hf_load it without --engine for that"
         )
     if loaded.engine is not None:
         raise EngineError(
@@ -152,9 +158,12 @@ def use(spec: UseSpec, session: Session) -> ModelResult:
     """
     loaded = session.get(spec.name)
     if spec.device or spec.dtype:
-        _check_movable(loaded, session)
-        device = placement.resolve_device(spec.device) if spec.device else loaded.model.device
-        _place(loaded, device, placement.resolve_dtype(spec.dtype))
+        model = loaded.model
+        device = placement.resolve_device(spec.device) if spec.device else model.device
+        dtype = placement.resolve_dtype(spec.dtype)
+        if device != model.device or dtype not in (None, model.dtype):
+            _check_movable(loaded, session)
+            _place(loaded, device, dtype)
     session.use(loaded.name)
     session.log.append(dataclasses.replace(spec, name=loaded.name))
     note = placement.slow_dtype_note(loaded.model) if loaded.torch_model is not None else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from dataclasses import dataclass
 from typing import Any
@@ -209,9 +210,11 @@ class Reader:
             raise
         except Exception as error:
             raise weights_error(found, error, config) from error
+        report = Report.of(model, info)
         if self.donor:
             self.notes.append(sharing.adopt(model, self.donor))
-        return model, Report.of(model, info)
+            report = dataclasses.replace(report, donor=self.donor.name)
+        return model, report
 
     def _watched(self, label: str) -> Any:
         return watched(label, notes=self.notes)

@@ -16,13 +16,15 @@ class Report:
     """The loading report of ``from_pretrained``: names of weights.
 
     ``missing`` and ``mismatched`` ones have random values now; ``unexpected`` ones were not used.
-    ``mismatched`` has the shapes too: in the checkpoint, in the model.
+    ``mismatched`` has the shapes too: in the checkpoint, in the model. ``donor`` is the model whose
+    backbone is shared.
     """
 
     missing: tuple[str, ...] = ()
     unexpected: tuple[str, ...] = ()
     mismatched: tuple[tuple[str, str, str], ...] = ()
     random_modules: tuple[str, ...] = ()
+    donor: str = ""
 
     @classmethod
     def of(cls, model: Any, info: dict[str, Any]) -> Report:
@@ -41,11 +43,12 @@ class Report:
         """Say in words what it means."""
         if self.random_modules:
             return Note(random_verdict(self.random_modules))
+        donor = f"{self.donor} or " if self.donor else ""
         if self.unexpected:
             return Note(
-                "every weight of the model came from the checkpoint, which has more", "info"
+                f"every weight of the model came from {donor}the checkpoint, which has more", "info"
             )
-        return Note("every weight came from the checkpoint", "info")
+        return Note(f"every weight came from {donor}the checkpoint", "info")
 
     def table(self) -> Table | None:
         """Return the weights that are missing, unused or of another shape, None where none is."""

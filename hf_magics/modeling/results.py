@@ -12,6 +12,7 @@ from hf_magics.display.shown import Shown
 from hf_magics.modeling import store
 from hf_magics.modeling.architectures import is_head_for
 from hf_magics.modeling.elsewhere import EngineModel
+from hf_magics.modeling.engine_facts import EngineFacts
 from hf_magics.modeling.limits import limit_words
 from hf_magics.modeling.placement import dtype_name, weight_bytes
 from hf_magics.modeling.report import Report, random_now, random_verdict
@@ -48,12 +49,12 @@ class ModelFacts:
         """Read them off the model as it is now."""
         if isinstance(loaded, EngineModel):
             return cls._of_engine(loaded)
-        model, origin = loaded.model, loaded.origin
+        model, origin, engine = loaded.model, loaded.origin, loaded.engine or EngineFacts("")
         return cls(
             name=loaded.name,
             head=type(model).__name__,
             parameters=parameter_count(model),
-            memory_bytes=weight_bytes(model),
+            memory_bytes=weight_bytes(model) + engine.memory_bytes,
             disk_bytes=origin.disk_bytes,
             dtype=dtype_name(model.dtype),
             device=str(model.device),
@@ -66,8 +67,8 @@ class ModelFacts:
             random=random_now(loaded),
             training=bool(model.training),
             sentence=_embeds(loaded),
-            engine=loaded.engine.words if loaded.engine else "",
-            more=loaded.engine.rows if loaded.engine else (),
+            engine=engine.words,
+            more=engine.rows,
         )
 
     @classmethod

@@ -14,7 +14,7 @@ from hf_magics.errors import OptionError
 from hf_magics.modeling import placement
 from hf_magics.modeling.checkpoints import Checkpoint
 from hf_magics.modeling.store import LoadedModel, Session
-from hf_magics.modeling.weights import weights_mark
+from hf_magics.modeling.weights import changed_since
 from hf_magics.specs import LoadSpec
 
 _FILES = ("model.safetensors", "pytorch_model.bin")
@@ -128,7 +128,7 @@ def _note(model: Any, donor: LoadedModel) -> str:
         f"its backbone is that of {donor.name}, {size(both)} that are in memory once; "
         f"{size(own)} are its own: training one trains both"
     )
-    if weights_mark(donor.model) != donor.weights_mark:
+    if changed_since(donor.model, donor.weights_mark):
         said += f"; {donor.name} has changed since it was loaded, and so has this backbone"
     return said
 

@@ -8,6 +8,7 @@ from hf_magics.modeling import quantizing
 from hf_magics.modeling.elsewhere import EngineModel
 from hf_magics.modeling.fields import nested
 from hf_magics.modeling.store import LoadedModel
+from hf_magics.modeling.weights import changed_since
 from hf_magics.snippets import Name, Snippet, call
 from hf_magics.specs import LoadSpec, NewSpec, SaveSpec
 
@@ -16,9 +17,14 @@ def model_snippet(loaded: LoadedModel) -> Snippet:
     """Return the code by which a model of the session came to be."""
     if isinstance(loaded, EngineModel):
         return loaded.snippet
-    if isinstance(loaded.spec, NewSpec):
-        return new_snippet(loaded)
-    return load_snippet(loaded)
+    is_new = isinstance(loaded.spec, NewSpec)
+    made = new_snippet(loaded) if is_new else load_snippet(loaded)
+    if not loaded.weights_mark or not changed_since(loaded.model, loaded.weights_mark):
+        return made
+    return Snippet(made.imports, (*made.lines, _CHANGED))
+
+
+_CHANGED = "# the model's weights have changed since (trained?): save_pretrained keeps them"
 
 
 def load_snippet(loaded: LoadedModel) -> Snippet:

@@ -78,7 +78,9 @@ def _bytes_of(tensor: torch.Tensor) -> Any:
     return flat.view(torch.uint8).numpy()
 
 
-def changed_since(model: Any, mark: tuple[Any, ...], modules: tuple[str, ...]) -> tuple[str, ...]:
+def changed_since(
+    model: Any, mark: tuple[Any, ...], modules: tuple[str, ...] = ("whole model",)
+) -> tuple[str, ...]:
     """Return those of the modules that have a weight whose values are not those of the mark.
 
     A model that was moved or cast has the same weights, but for what a smaller dtype rounds.

@@ -223,3 +223,32 @@ def test_loading_peaks_at_little_more_than_the_weights(tmp_path, dtype, kind):
     assert done.returncode == 0, done.stderr
     peak, weights = json.loads(done.stdout.splitlines()[-1])
     assert peak <= 1.1 * weights
+
+
+def test_a_trained_backbone_is_said(both, minilm):
+    """Where it is shared on, in the code of both models, and by neither after a mere cast."""
+    second = both[1]
+    assert "have changed" not in hf.infer("a", model="first").code
+    with torch.no_grad():
+        second.model.bert.embeddings.word_embeddings.weight.mul_(1.1)
+    for name in ("first", "second"):
+        assert "the model's weights have changed" in hf.infer("a", model=name).code
+    third = notes(hf.load(minilm, name="third", share="first"))
+    assert "every weight came from first or the checkpoint" in third
+    assert "first has changed since it was loaded" in third
+
+
+def test_a_move_that_is_none_is_let_be(both):
+    """And a real one says what to type."""
+    hf.use("first", device="cpu", dtype="float32")
+    with pytest.raises(OptionError, match="%hf_drop second first"):
+        hf.use("first", dtype="bfloat16")
+    hf.drop("second")
+    hf.use("first", dtype="bfloat16")
+    assert "have changed" not in hf.infer("a", model="first").code
+
+
+def test_dropping_says_what_stays(both):
+    """The backbone, while another has it."""
+    assert "second has 90.9 MB of the weights of first: they stay" in notes(hf.drop("first"))
+    assert "they stay" not in notes(hf.drop("second"))

@@ -200,13 +200,13 @@ class _Making:
     def _facts(self, layout: Layout, far: Apart, folder: Path, converted: str) -> EngineFacts:
         version = packages.openvino().__version__.partition("-")[0]
         weights = f"{self.quantize} weights" if self.quantize else "float32"
-        compiled = size((folder / cache.WEIGHTS).stat().st_size)
+        compiled = (folder / cache.WEIGHTS).stat().st_size
         rows = (
-            ("compiled", f"{compiled} of weights, beside the torch model"),
+            ("compiled", f"{size(compiled)} of weights, beside the torch model"),
             ("against torch", far_words(far, exact=not self.quantize)),
             ("conversion", converted),
             ("cache", str(folder.parent)),
         )
         shapes = {name: tensor.dim() for name, tensor in self.batches[0].items()}
         snippet = engine_snippet(shapes, layout, self.fixed, self.quantize)
-        return EngineFacts(f"OpenVINO {version}, {weights}", rows, snippet)
+        return EngineFacts(f"OpenVINO {version}, {weights}", rows, snippet, compiled)

@@ -85,7 +85,8 @@ def _listed(server: Server) -> dict[str, dict[str, Any]] | None:
 def _try(server: Server, model: str, path: str) -> Way:
     """Return how a way goes: with probabilities if that is taken, without if not."""
     refusal = ""
-    for words in ({**_CHANCES[path], **_USAGE}, _USAGE, {}):
+    chances = _CHANCES[path]
+    for words in ({**chances, **_USAGE}, chances, _USAGE, {}):
         body = {"model": model, **_ASKED[path], "max_tokens": 1, "temperature": 0.0, **words}
         try:
             deltas = [read(event) for event in server.events(path, body)]

@@ -62,6 +62,7 @@ def test_minilm_embeds_as_with_torch(hf, minilm):
     said = rows(loaded)
     assert said["engine"].endswith(", float32")
     assert said["compiled"] == "90.9 MB of weights, beside the torch model"
+    assert said["in memory"] == "181.7 MB"  # both
     assert "not exact" not in said["against torch"]
 
 
@@ -187,9 +188,9 @@ def test_it_does_not_write_and_is_not_moved(hf, session, tmp_path):
     assert farthest(one, other) < EXACT
     with pytest.raises(EngineError, match="writing needs torch, and fast is computed by OpenVINO"):
         hf.generate([[5, 6]], model="fast")
-    for place in ({"dtype": "bfloat16"}, {"device": "cpu"}):
-        with pytest.raises(EngineError, match="stays where it is"):
-            hf.use("fast", **place)
+    hf.use("fast", device="cpu", dtype="float32")  # where and as it is
+    with pytest.raises(EngineError, match=r"stays where it is.*without --engine"):
+        hf.use("fast", dtype="bfloat16")
     assert session["fast"].model.dtype is torch.float32
 
 
