@@ -34,7 +34,13 @@ def why_no_text(text: Any) -> str:
         missing = text is None or is_nan
         hint = "; .dropna() leaves out what is missing" if missing else ""
         return f"is {type(text).__name__}, not text: {str(text)[:60]!r}{hint}"
-    return "" if text.strip() else "is empty: leave it out"
+    if not text.strip():
+        return "is empty: leave it out"
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        return f"has half of a character, {text[error.start]!a}, at {error.start}: cut off?"
+    return ""
 
 
 def check_ids(ids: TokenIds, size: int) -> None:

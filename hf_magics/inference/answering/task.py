@@ -142,9 +142,7 @@ class Task:
                 f"{self.name} has no main value an input, so there is no column to make: "
                 "%%hf_infer shows its answer"
             )
-        best = [one for one in answer.records if one.get("rank") == 1 and "prob" in one]
-        sure = {"prob": [one["prob"] for one in best]} if len(best) == len(answer.values) else {}
-        return {self.column: list(answer.values), **sure}
+        return {self.column: list(answer.values), **_sure(answer)}
 
     def code(self, done: Done) -> tuple[Snippet, ...]:
         """Return plain code for what was done, after the model's own: inputs, outputs, answer."""
@@ -154,6 +152,16 @@ class Task:
     def decoding(self, done: Done) -> tuple[str, ...]:  # noqa: ARG002 - for subclasses
         """Return the lines of plain code that decode ``outputs``; ``inputs`` is there too."""
         return ()
+
+
+def _sure(answer: Answer) -> dict[str, list[float | None]]:
+    """Return the probability of each input's answer; None for one that has several."""
+    best: dict[int, list[float]] = {}
+    for one in answer.records:
+        if one.get("rank") == 1 and "prob" in one:
+            best.setdefault(one["line"], []).append(one["prob"])
+    several = (best.get(line, []) for line in range(1, len(answer.values) + 1))
+    return {"prob": [one[0] if len(one) == 1 else None for one in several]} if best else {}
 
 
 _KINDS = {"texts": "text", "ids": "token IDs", "things": "what -i gives, such as an image"}

@@ -29,6 +29,7 @@ def identity(spec: MapSpec, source: Source, request: Request) -> dict[str, Any]:
         "vocabulary": _vocabulary(loaded),
         "sentence": _hashed(repr(loaded.sentence and sorted(loaded.sentence.files.items()))),
         "training": loaded.model.training,
+        "generation": _generation(loaded),
     }
     options = {
         "options": dict(spec.options),
@@ -54,6 +55,15 @@ def _config(loaded: LoadedModel) -> str:
     found = json.loads(loaded.model.config.to_json_string(use_diff=False))
     told = {name: value for name, value in found.items() if name not in _NOT_THE_MODEL}
     return _hashed(json.dumps(told, sort_keys=True))
+
+
+def _generation(loaded: LoadedModel) -> str:
+    """Return a hash of the model's own settings for writing, ``""`` where it has none."""
+    config = getattr(loaded.model, "generation_config", None)
+    if config is None:
+        return ""
+    found = json.loads(config.to_json_string(use_diff=False))
+    return _hashed(json.dumps(found | {"transformers_version": ""}, sort_keys=True))
 
 
 _NOT_THE_MODEL = {"_name_or_path", "transformers_version", "architectures", "dtype"}

@@ -25,6 +25,7 @@ from hf_magics.inference.mapping.threads import threads_for
 from hf_magics.inference.mapping.worker import Finished, Worker
 from hf_magics.inference.packing import can_pack
 from hf_magics.inference.tasks import Request, Task, task_for
+from hf_magics.inference.tokenizing import limit_for
 from hf_magics.modeling.snippets import model_snippet
 from hf_magics.modeling.store import LoadedModel, Session
 from hf_magics.settings import Settings
@@ -93,6 +94,7 @@ class _Job:
         """Return the job, its task and options checked on the first row that can be read."""
         inputs = _first_inputs(source)
         task = task_for(loaded, spec.task, inputs, dict(spec.options))
+        _check_options(spec, task, loaded)
         spec = dataclasses.replace(spec, name=loaded.name, task=task.name)
         asked = InferSpec(
             loaded.name,
@@ -117,7 +119,7 @@ class _Job:
         journal = Journal(self._folder)
         self._check_own(journal)
         job = identity(self.spec, self.source, self.worker.request)
-        with journal.opened(job, self._plan, anew=self.spec.overwrite) as begun:
+        with journal.opened(job, self._plan, anew=self.spec.overwrite, to=self._to) as begun:
             self._checkpointed(journal, begun)
         return self.tally
 
@@ -252,7 +254,11 @@ _LOOKED_AT = 100
 
 
 def _is_missing(value: Any) -> bool:
-    return value is None or isinstance(value, (bool, int, float)) or value == ""
+    return value is None or isinstance(value, (bool, int, float)) or _is_empty(value)
+
+
+def _is_empty(value: Any) -> bool:
+    return isinstance(value, str) and not value
 
 
 def _check(spec: MapSpec) -> None:
@@ -262,6 +268,16 @@ def _check(spec: MapSpec) -> None:
         raise OptionError("--overwrite goes with --to FILE or --checkpoint DIR")
     if spec.to:
         check_target(Path(spec.to).expanduser())
+
+
+def _check_options(spec: MapSpec, task: Task, loaded: LoadedModel) -> None:
+    """Refuse what would be the error of every row, or ignored."""
+    if spec.max_length is not None:
+        limit_for(loaded, spec.max_length)
+    if "top_k" in task.options and dict(spec.options).get("top_k", 1) != 1:
+        raise OptionError(
+            "--top-k: a map keeps the best answer of each row; %%hf_infer shows more of them"
+        )
 
 
 def _named(found: dict[str, str]) -> str:

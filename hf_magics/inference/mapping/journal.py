@@ -21,8 +21,9 @@ from hf_magics.inference.mapping.sources import Window
 from hf_magics.inference.mapping.tables import Table
 from hf_magics.inference.mapping.worker import Finished
 
-_FORMAT = 3
-_JOB, _WINDOWS, _LOCK, _DONE = "job.json", "windows.jsonl", "lock", "done.json"
+_FORMAT = 4
+_JOB, _WINDOWS, _LOCK = "job.json", "windows.jsonl", "lock"
+_WHOLE, _DONE = "whole.json", "done.json"  # the file before it has its name, and after
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,12 @@ class Journal:
 
     @contextlib.contextmanager
     def opened(
-        self, job: Mapping[str, Any], plan: Callable[[], dict[str, Any]], *, anew: bool = False
+        self,
+        job: Mapping[str, Any],
+        plan: Callable[[], dict[str, Any]],
+        *,
+        anew: bool = False,
+        to: Path | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Hold the folder for the length of the block, and give the job as it was begun.
 
@@ -69,6 +75,7 @@ class Journal:
             plan: Gives the windows and batches of a new job. Of one that was begun before they are
                 those of the run that is gone on with.
             anew: Let go of what is there, if it is a job.
+            to: The file that a new job is to write; what is there by that name is to be replaced.
 
         Raises:
             InputError: The folder has another job, or another process is at work on it.
@@ -80,7 +87,7 @@ class Journal:
                 stack.enter_context(_locked(self.folder / _LOCK))
                 if anew:
                     self._forget()
-                begun = self._begin(job, plan)
+                begun = self._begin(job, plan, to)
                 self._read_entries()
             yield begun
 
@@ -105,7 +112,13 @@ class Journal:
         The job stays known.
         """
         with _writing(self.folder):
-            assemble(self.folder, range(len(self.entries)), to)
+            whole = self.folder / _WHOLE
+            assemble(
+                self.folder,
+                range(len(self.entries)),
+                to,
+                told=lambda beside: _write_json(whole, _mark(beside)),
+            )
             _write_json(self.folder / _DONE, _mark(to) | {"to": str(to.absolute())})
             if not keep:
                 self._drop("window-*")
@@ -116,7 +129,7 @@ class Journal:
         Raises:
             InputError: It was, and is not the same file now.
         """
-        done = self._done()
+        done = self._read(_DONE)
         written = done.pop("to", "")
         has_parts = not self.entries or any(self.folder.glob("window-*"))
         if not done or (has_parts and written != str(to.absolute())):
@@ -129,26 +142,29 @@ class Journal:
         return True
 
     def wrote(self, to: Path) -> bool:
-        """Say whether a file is this job's own: one that it wrote, or that it began to."""
-        own = self.folder == folder_beside(to) and (self.folder / _JOB).is_file()
-        return own or self._done().get("to") == str(to.absolute())
+        """Say whether a file is this job's own, or one that it was told to replace."""
+        if self._read(_DONE).get("to") == str(to.absolute()):
+            return True
+        return _mark(to) in (self._read(_WHOLE), self._read(_JOB).get("replaces"))
 
-    def _done(self) -> dict[str, Any]:
-        path = self.folder / _DONE
+    def _read(self, name: str) -> dict[str, Any]:
+        path = self.folder / name
         found: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
         return found
 
     def _forget(self) -> None:
         """Take all of a job away but the lock; the job's own file last, so that it stays one."""
         if (self.folder / _JOB).is_file():
-            for names in ("window-*", _WINDOWS, _DONE, _JOB):
+            for names in ("window-*", _WINDOWS, _DONE, _WHOLE, _JOB):
                 self._drop(names)
 
     def _drop(self, names: str) -> None:
         for path in self.folder.glob(names):
             path.unlink()
 
-    def _begin(self, job: Mapping[str, Any], plan: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def _begin(
+        self, job: Mapping[str, Any], plan: Callable[[], dict[str, Any]], to: Path | None
+    ) -> dict[str, Any]:
         path = self.folder / _JOB
         job = {"format": _FORMAT, **job}
         if not path.is_file():
@@ -157,7 +173,8 @@ class Journal:
                 raise InputError(
                     f"{self.folder} has other files in it: a checkpoint needs a folder of its own"
                 )
-            begun = {**job, "plan": plan()}
+            replaces = _mark(to) if to is not None and to.is_file() else None
+            begun = {**job, "plan": plan(), "replaces": replaces}
             _write_json(path, begun)
             return begun
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

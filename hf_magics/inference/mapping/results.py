@@ -121,8 +121,9 @@ class MapResult(WithOutputs):
             AttributeError: The task gives none, or they went to a file.
             EvictedError: They were let go for newer ones.
         """
-        found = self._raw("columns").get("embedding")
-        if found is None:
+        columns = self._raw("columns")
+        found = next((columns[one] for one in ("embedding", "embedding_") if one in columns), None)
+        if not hasattr(found, "shape"):
             raise AttributeError("this result has no embeddings" + self._elsewhere())
         return found
 

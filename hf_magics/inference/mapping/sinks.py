@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,15 +33,19 @@ def read_part(folder: Path, number: int) -> Table:
     return from_arrow(_read(folder, number))
 
 
-def assemble(folder: Path, numbers: Sequence[int], to: Path) -> None:
+def assemble(
+    folder: Path, numbers: Sequence[int], to: Path, told: Callable[[Path], None] = lambda _: None
+) -> None:
     """Put the parts, in order, into one file: the same bytes for the same parts.
 
-    One part at a time is in memory. The file is written beside and moved into place.
+    One part at a time is in memory. The file is written beside and moved into place; ``told`` is
+    called with it between the two.
     """
     schema = unified([_schema(folder, number) for number in numbers])
     tables = (as_type(_read(folder, number), schema) for number in numbers)
     with _in_place(to) as beside:
         WRITERS[to.suffix.lower()](beside, schema, tables)
+        told(beside)
 
 
 def check_target(to: Path) -> None:

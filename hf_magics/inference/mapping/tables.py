@@ -27,9 +27,9 @@ def table_of(
         "row": list(range(window.start, window.start + count)),
         column: [_shown(value) for value in window.rows],
     }
-    for name in next(iter(found.values()), {}):
+    for name in {name: None for values in found.values() for name in values}:
         free = f"{name}_" if name in table else name
-        table[free] = _column([found[place][name] if place in found else None for place in of])
+        table[free] = _column([found.get(place, {}).get(name) for place in of])
     table["error"] = [errors.get(place) for place in of]
     return table
 

@@ -60,9 +60,9 @@ def open_values(value: Any, name: str, column: str) -> Source:
         parts = sentence_list([f"{name or 'it'}[{part!r}]" for part in value], most=9)
         raise InputError(f"{name or 'the input'} is a dictionary of datasets: give {parts}")
     if hasattr(value, "column_names") or hasattr(value, "columns"):
-        column = _column_of(value, name or "the table", column)
+        label = _column_of(value, name or "the table", column)
         table = name or "inputs"
-        return Values(value[column], f"{table}.{column}", column, f"{table}[{column!r}]")
+        return Values(value[label], f"{table}.{label}", str(label), f"{table}[{label!r}]")
     if column:
         raise InputError(f"--column {column}: {name or 'the input'} is no table, it has no columns")
     if isinstance(value, (dict, bytes)) or not (
@@ -101,10 +101,19 @@ def choose_column(columns: Sequence[str], texts: Sequence[str], wanted: str, nam
     raise InputError(f"which column of {name}? --column NAME; it has {known}")
 
 
-def _column_of(table: Any, name: str, wanted: str) -> str:
-    columns = [str(one) for one in getattr(table, "column_names", None) or table.columns]
-    texts = [one for one in columns if len(table) and isinstance(_sliced(table[one], 0, 1)[0], str)]
-    return choose_column(columns, texts, wanted, name)
+def _column_of(table: Any, name: str, wanted: str) -> Any:
+    """Return the label of the column that is meant, which need not be a text."""
+    labels = list(getattr(table, "column_names", None) or table.columns)
+    texts = [
+        str(one)
+        for one in dict.fromkeys(labels)
+        if len(table) and labels.count(one) == 1 and isinstance(_sliced(table[one], 0, 1)[0], str)
+    ]
+    chosen = choose_column(list(map(str, labels)), texts, wanted, name)
+    meant = [one for one in labels if str(one) == chosen]
+    if len(meant) > 1:
+        raise InputError(f"{name} has {len(meant)} columns that are called '{chosen}': rename one")
+    return meant[0]
 
 
 def _own_name(values: Any) -> str:
@@ -131,6 +140,8 @@ def _row(value: Any) -> Row:
     """Return a row: what is missing as None, the two texts of a pair parted by a tab."""
     if value is None or (isinstance(value, float) and value != value):  # noqa: PLR0124 - NaN
         return None, ""
+    if getattr(value, "ndim", None) == 1 and hasattr(value, "tolist"):  # token IDs, in an array
+        return value.tolist(), ""
     if type(value).__name__ == "NAType":  # pandas' own, whose comparison is no bool
         return None, ""
     is_pair = isinstance(value, (list, tuple)) and len(value) == 2  # noqa: PLR2004 - a pair

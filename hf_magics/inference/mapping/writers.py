@@ -37,7 +37,7 @@ def _json_lines(path: Path, _schema: Any, tables: Iterable[Any]) -> None:
 
 def _csv(path: Path, schema: Any, tables: Iterable[Any]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv.writer(file)  # its own ends of lines, else a lone \r in a text is not quoted
         writer.writerow(schema.names)
         for table in tables:
             for record in table.to_pylist():

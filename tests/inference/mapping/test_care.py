@@ -7,11 +7,12 @@ from pathlib import Path
 
 import datasets
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
 import hf_magics as hf
-from hf_magics.errors import FitError, InputError, SaveError
+from hf_magics.errors import FitError, InputError, OptionError, SaveError
 from hf_magics.inference.mapping.journal import _locked
 from hf_magics.modeling.sentence import SentenceConfig
 from tests.inference.mapping.rows import TINY, rows_of
@@ -56,7 +57,7 @@ def test_a_thing_among_texts_is_a_row_with_its_error(small):
     result = hf.map(rows, task="embed")
     assert {row: why.split(":")[0] for row, why in result.errors.items()} == {
         1: f"is {type(rows[1]).__name__}, not text",
-        2: "is ndarray, not text",
+        2: "is list, not text",
         3: "is list, not text",
         4: "is dict, not text",
     }
@@ -206,3 +207,76 @@ def test_numbers_of_any_size_can_stand_in_a_file(small, tmp_path):
     """A window of nothing but large integers is one of rows that failed."""
     result = hf.map([2**70, 2**71, 3], task="embed", to=tmp_path / "out.parquet")
     assert list(result.errors) == [0, 1, 2]
+
+
+def test_a_file_that_came_while_a_job_was_interrupted_is_not_replaced(
+    small, tmp_path, short_windows, monkeypatch
+):
+    """It is none of the job's; one that the job was told to replace is, also when it goes on."""
+    to, rows = tmp_path / "out.csv", rows_of(40)
+    interrupted(small, rows, task="embed", to=str(to))
+    to.write_text("precious", encoding="utf-8")
+    words = {"task": "embed", "to": str(to), "batch_tokens": 4_096}
+    with pytest.raises(SaveError, match="--overwrite"):
+        hf.map(rows, **words)
+    assert to.read_text("utf-8") == "precious"
+    interrupted(small, rows, task="embed", to=str(to), overwrite=True)
+    hf.map(rows, **words)
+    assert to.read_text("utf-8").startswith("row,text,embedding")
+
+
+def test_other_settings_for_writing_are_another_job(session, minilm, tmp_path):
+    """The model's own, which no line names."""
+    sizes = {"d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 2, "num_heads": 2}
+    hf.new("t5", name="t5", task="text2text-generation", tokenizer=minilm, seed=0, **sizes)
+    words = {"task": "text2text-generation", "checkpoint": str(tmp_path / "kept")}
+    hf.map(["a text"], **words)
+    session["t5"].model.generation_config.num_beams = 3
+    with pytest.raises(InputError, match="model"):
+        hf.map(["a text"], **words)
+
+
+def test_half_of_a_character_is_the_error_of_its_row(small):
+    """Python can hold it, UTF-8 and tokenizers can't."""
+    result = hf.map(["fine", "half \ud83d emoji", "fine too"], task="embed")
+    assert list(result.errors) == [1]
+    assert "half of a character, '\\ud83d', at 5" in result.errors[1]
+
+
+def test_a_carriage_return_stays_in_its_cell(small, tmp_path):
+    """Read back by pandas: a row an input."""
+    texts = ["one\rtwo", "three", "four\r", "a\nb", "c\r\nd"]
+    hf.map(texts, task="embed", to=str(tmp_path / "out.csv"))
+    read = pd.read_csv(tmp_path / "out.csv")
+    assert list(read["row"]) == list(range(5))
+    assert read["embedding"].notna().all()
+
+
+def test_rows_with_several_masks_have_no_one_probability(session, minilm):
+    """Whatever else is in their batch; the others have theirs."""
+    hf.new("bert", name="m", task="fill-mask", tokenizer=minilm, seed=0, **TINY)
+    texts = ["one [MASK] here", "[MASK] [MASK]", "a [MASK] that is long, long, long"]
+    whole = hf.map(texts, task="fill-mask").df
+    assert list(whole["prob"].isna()) == [False, True, False]
+    parts = hf.map(texts, task="fill-mask", batch_tokens=8).df
+    np.testing.assert_allclose(parts["prob"], whole["prob"], rtol=1e-4)
+
+
+def test_the_vectors_are_found_by_whatever_name(small):
+    """Also where the inputs have theirs."""
+    series = pd.Series(["a b", "x"], name="embedding")
+    assert hf.map(series, task="embed").embeddings.shape == (2, 32)
+
+
+def test_a_limit_that_can_not_be_is_said_before_anything_is_run(small, tmp_path):
+    """No file of errors is written."""
+    with pytest.raises(InputError, match="more than the 512 positions"):
+        hf.map(["a"], task="embed", max_length=9_999, to=str(tmp_path / "out.csv"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_more_answers_than_a_row_has_room_for_are_refused(sorter):
+    """Where the option would be taken and ignored."""
+    with pytest.raises(OptionError, match="keeps the best answer of each row"):
+        hf.map(["a"], task="text-classification", top_k=3)
+    assert not hf.map(["a"], task="text-classification", top_k=1).errors

@@ -9,9 +9,11 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+import hf_magics as hf
 from hf_magics.errors import InputError
 from hf_magics.inference.mapping.sources import open_source
 
@@ -249,3 +251,21 @@ def test_suffixes_in_capitals_are_read_alike(tmp_path):
     path.write_bytes(gzip.compress(b"text\tid\nso, good\t1\n"))
     (window,) = open_source(path, column="text").windows(10, 1_000)
     assert window.rows == ("so, good",)
+
+
+def test_columns_of_one_name_are_not_guessed(small):
+    """And a name need not be a text."""
+    twice = pd.DataFrame([["a b", "c"]], columns=["text", "text"])
+    with pytest.raises(InputError, match="2 columns that are called 'text'"):
+        hf.map(twice, task="embed", column="text")
+    expected = hf.map(["a b"], task="embed").embeddings
+    assert np.array_equal(hf.map(pd.DataFrame(["a b"]), task="embed").embeddings, expected)
+
+
+def test_arrays_of_token_ids_are_token_ids(small):
+    """Of NumPy and of torch."""
+    ids = [[101, 7592, 102], [101, 102]]
+    expected = hf.map(ids, task="embed").embeddings
+    for kind in (np.array, torch.tensor):
+        found = hf.map([kind(one) for one in ids], task="embed").embeddings
+        assert np.array_equal(found, expected)
