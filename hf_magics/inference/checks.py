@@ -34,12 +34,15 @@ def why_no_text(text: Any) -> str:
         missing = text is None or is_nan
         hint = "; .dropna() leaves out what is missing" if missing else ""
         return f"is {type(text).__name__}, not text: {str(text)[:60]!r}{hint}"
-    if not text.strip():
-        return "is empty: leave it out"
+    return why_no_characters(text) if text.strip() else "is empty: leave it out"
+
+
+def why_no_characters(text: str) -> str:
+    """Say where a text is none that UTF-8 has, which no tokenizer reads; ``""`` where it is one."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
-        return f"has half of a character, {text[error.start]!a}, at {error.start}: cut off?"
+        return f"has {text[error.start]!a}, half of a surrogate pair: it is no character"
     return ""
 
 

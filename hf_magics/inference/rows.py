@@ -13,7 +13,7 @@ from hf_magics.inference.batching import Batch
 from hf_magics.inference.checks import check_ids, check_room, check_rows, check_texts
 from hf_magics.inference.inputs import Inputs
 from hf_magics.inference.tokenizing import Encoded
-from hf_magics.inference.told import not_taken
+from hf_magics.inference.told import not_taken, reads_last
 from hf_magics.modeling.store import LoadedModel
 from hf_magics.modeling.weights import embedding_rows
 
@@ -22,7 +22,8 @@ from hf_magics.modeling.weights import embedding_rows
 class Rows:
     """Token IDs, and what else the tokenizer gives, as lists: no torch is at work here.
 
-    ``cut`` are the numbers of the rows that the limit cut.
+    ``cut`` are the numbers of the rows that the limit cut; ``masked`` says whether the model takes
+    a mask, ``left`` that its head reads the last place, so that padding goes before the text.
     """
 
     columns: dict[str, list[list[int]]]
@@ -30,17 +31,22 @@ class Rows:
     pads: dict[str, int]
     limit: int | None
     cut: tuple[int, ...] = ()
+    masked: bool = True
+    left: bool = False
 
     def batch(self, rows: Batch) -> Encoded:
-        """Return some rows as one batch, padded on the right to the longest, with its mask."""
+        """Return some rows as one batch, padded to the longest, with its mask."""
         lengths = tuple(self.lengths[row] for row in rows)
         width = max(lengths)
         inputs = {
-            name: torch.tensor(_padded([lines[row] for row in rows], width, self.pads[name]))
+            name: torch.tensor(
+                _padded([lines[row] for row in rows], width, self.pads[name], left=self.left)
+            )
             for name, lines in self.columns.items()
         }
-        reach = torch.tensor(lengths)[:, None]
-        inputs["attention_mask"] = (torch.arange(width) < reach).long()
+        reach, place = torch.tensor(lengths)[:, None], torch.arange(width)
+        if self.masked:
+            inputs["attention_mask"] = ((width - 1 - place if self.left else place) < reach).long()
         return Encoded(inputs, lengths, self.limit)
 
 
@@ -67,7 +73,12 @@ def tokenise(loaded: LoadedModel, inputs: Inputs, max_length: int | None = None)
     check_room(lengths, limit)
     _check_embedded(loaded, columns["input_ids"])
     pads = {name: _pads(tokenizer).get(name, 0) for name in columns}
-    return Rows(columns, lengths, pads, limit, cut)
+    return Rows(columns, lengths, pads, limit, cut, **_of_model(loaded.model))
+
+
+def _of_model(model: Any) -> dict[str, bool]:
+    masked = "attention_mask" not in not_taken(model)
+    return {"masked": masked, "left": reads_last(model)}
 
 
 def _check_embedded(loaded: LoadedModel, lines: Sequence[list[int]]) -> None:
@@ -106,7 +117,8 @@ def _from_ids(loaded: LoadedModel, inputs: Inputs, max_length: int | None) -> Ro
     kept = [list(line[:limit]) for line in inputs.ids]
     pads = {"input_ids": tokenizing.pad_id(loaded)}
     cut = tuple(row for row, line in enumerate(inputs.ids) if limit and len(line) > limit)
-    return Rows({"input_ids": kept}, tuple(map(len, kept)), pads, limit, cut)
+    lengths = tuple(map(len, kept))
+    return Rows({"input_ids": kept}, lengths, pads, limit, cut, **_of_model(loaded.model))
 
 
 def _cut(
@@ -134,5 +146,8 @@ def _lengths(tokenizer: Any, parts: Mapping[int, tuple[str, ...]]) -> dict[int, 
     return dict(zip(parts, map(len, lines), strict=True))
 
 
-def _padded(lines: Sequence[list[int]], width: int, value: int) -> list[list[int]]:
-    return [line + [value] * (width - len(line)) for line in lines]
+def _padded(lines: Sequence[list[int]], width: int, value: int, *, left: bool) -> list[list[int]]:
+    short = ([value] * (width - len(line)) for line in lines)
+    if left:
+        return [pads + line for pads, line in zip(short, lines, strict=True)]
+    return [line + pads for pads, line in zip(short, lines, strict=True)]

@@ -36,15 +36,19 @@ def not_taken(model: Any) -> tuple[str, ...]:
 
 
 def told_to_pad(model: Any, tokenizer: Any, lines: int) -> dict[str, Any]:
-    """Return ``padding_side="right"`` where the tokenizer would pad lines on the left.
+    """Return the ``padding_side`` of lines where the tokenizer's own is wrong: right, for most.
 
     A plain forward pass counts positions from the first column on, so that padding there would
-    shift those of the text. A head that reads the last column keeps the tokenizer's side: XLNet's,
-    which has relative positions.
+    shift those of the text. A head that reads the last column wants it on the left: XLNet's, which
+    has relative positions.
     """
-    last = getattr(model.config, "summary_type", "") == "last"
-    left = lines > 1 and tokenizer.padding_side == "left" and not last
-    return {"padding_side": "right"} if left else {}
+    side = "left" if reads_last(model) else "right"
+    return {"padding_side": side} if lines > 1 and tokenizer.padding_side != side else {}
+
+
+def reads_last(model: Any) -> bool:
+    """Say whether a model's head reads the last column, whatever is there."""
+    return getattr(model.config, "summary_type", "") == "last"
 
 
 def told_to_leave_out(model: Any, tokenizer: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from hf_magics.engines.remote.probing import CHAT, TEXT, Way
 from hf_magics.engines.remote.replies import Delta, Usage, pieces, read
 from hf_magics.engines.remote.wire import Server
 from hf_magics.errors import EngineError, InputError, OptionError, TokenizerError
+from hf_magics.inference.checks import why_no_characters
 from hf_magics.inference.generation.options import Plan, drawn_words
 from hf_magics.inference.generation.writer import (
     EITHER,
@@ -209,9 +210,5 @@ _UNTOLD = (
 
 
 def _check_text(text: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise InputError(
-            f"the text has {text[error.start]!r}, half of a surrogate pair: it is no character"
-        ) from None
+    if why := why_no_characters(text):
+        raise InputError(f"the text {why}")

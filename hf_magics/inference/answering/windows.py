@@ -9,7 +9,7 @@ from typing import Any
 from hf_magics.errors import InputError, OptionError, TokenizerError
 from hf_magics.inference import checks, tokenizing
 from hf_magics.inference.answering.task import Request
-from hf_magics.inference.tokenizing import Encoded, split_pair
+from hf_magics.inference.tokenizing import Encoded
 from hf_magics.inference.told import not_taken, told_to_leave_out, told_to_pad
 
 _WIDEST = 384  # tokens: what models for this are trained on, and the old pipeline's number
@@ -139,7 +139,7 @@ def _parted(texts: Sequence[str]) -> list[tuple[str, str]]:
                 f"line {number} has no context: give one with --context VAR, or write the "
                 "question, a tab and the context"
             )
-    return [(question, context) for question, context in map(split_pair, texts)]
+    return [(question, context) for question, _, context in (one.partition("\t") for one in texts)]
 
 
 def _limit(request: Request) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 from hf_magics.display.numbers import plural
 from hf_magics.display.words import one_line, sentence_list
 from hf_magics.errors import InputError
-from hf_magics.inference.mapping.sources import Row, Source
+from hf_magics.inference.mapping.sources import Row, Source, row_of
 from hf_magics.inference.mapping.streamed import Streamed, decoded, starts_quickly
 from hf_magics.optional import optional
 from hf_magics.snippets import Snippet
@@ -79,7 +79,7 @@ class JsonLines(Streamed):
             return None, f"can't be read: line {number:,} is no JSON: {one_line(error)[:80]}"
         if not isinstance(found, dict) or self.column not in found:
             return None, f"can't be read: line {number:,} has no '{self.column}'"
-        return found[self.column], ""
+        return row_of(found[self.column])
 
 
 _LOOKED_AT = 100  # lines, for the names of the columns
@@ -131,7 +131,7 @@ class CsvFile(Streamed):
             record[self._at].encode("utf-8")
         except UnicodeEncodeError:
             return None, f"can't be read: the record that ends in line {number:,} is no UTF-8"
-        return record[self._at], ""
+        return row_of(record[self._at])
 
     def _has_tabs(self) -> bool:
         return ".tsv" in (one.lower() for one in self.path.suffixes)
@@ -207,7 +207,7 @@ class ParquetFile(Streamed):
         batches = file.iter_batches(row_groups=[group], columns=[self.column])
         for batch in batches:
             values = batch.column(0)
-            yield from ((value, "") for value in values[skipped:].to_pylist())
+            yield from map(row_of, values[skipped:].to_pylist())
             skipped = max(0, skipped - len(values))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hf_magics.inference.mapping.sources import Source
 from hf_magics.inference.snippets import lent_lines
 from hf_magics.inference.tasks import Done, Task
-from hf_magics.inference.tokenizing import pad_id, word_to_borrow
+from hf_magics.inference.tokenizing import pad_id, split_pair, word_to_borrow
 from hf_magics.inference.told import told_to_leave_out, told_to_pad
 from hf_magics.snippets import Name, Snippet, call
 from hf_magics.specs import MapSpec
@@ -53,11 +53,17 @@ def decoding_of(task: Task, done: Done, *, each: bool) -> Decoding:
         **told_to_leave_out(loaded.model, tokenizer),
         "return_tensors": "pt",
     }
-    are_pairs = all("\t" in text for text in inputs.texts)
-    rows = '*map(list, zip(*(column[row].split("\\t", 1) for row in rows)))'
-    made = call("tokenizer", Name(rows if are_pairs else "[column[row] for row in rows]"), **words)
+    rows = "[column[row] for row in rows]"
+    if all(len(split_pair(text)) > 1 for text in inputs.texts):
+        rows = "*map(list, zip(*(column[row] for row in rows)))"
+        lent.append(_PARTED)
+    made = call("tokenizer", Name(rows), **words)
     lines = (f"inputs = {made}.to(model.device)",)
     return Decoding(task.code(done)[1:], each, Snippet((), lines), tuple(lent))
+
+
+# a pair of the notebook's is two values, one of a text file a line with a tab
+_PARTED = 'column = [one.split("\\t", 1) if isinstance(one, str) else one for one in column]'
 
 
 def _padded_ids(pad: int, limit: int | None) -> Snippet:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from hf_magics.inference.tokenizing import OneText
 from hf_magics.snippets import Snippet
 
 Row = tuple[Any, str]
@@ -72,6 +73,31 @@ def open_source(value: Any, name: str = "", column: str = "") -> Source:
     if isinstance(value, (str, Path)):
         return open_file(Path(value).expanduser(), column)
     return open_values(value, name, column)
+
+
+def row_of(value: Any) -> Row:
+    """Return a value of a column as a row: None for what is missing.
+
+    The two texts of a pair are parted by a tab; a text that has one is none.
+    """
+    if _is_missing(value):
+        return None, ""
+    if getattr(value, "ndim", None) == 1 and "int" in str(getattr(value, "dtype", "")):
+        return value.tolist(), ""  # token IDs, in an array; other numbers are a sound
+    if isinstance(value, str) and "\t" in value:
+        return OneText(value), ""
+    is_pair = isinstance(value, (list, tuple)) and len(value) == 2  # noqa: PLR2004 - a pair
+    if is_pair and all(isinstance(one, str) for one in value):
+        if any("\t" in one for one in value):
+            return None, "has a tab in a text of a pair, which is what parts the two"
+        return "\t".join(value), ""
+    return value, ""
+
+
+def _is_missing(value: Any) -> bool:
+    is_nan = isinstance(value, float) and value != value  # noqa: PLR0124
+    # pandas' own, whose comparison is no bool
+    return value is None or is_nan or type(value).__name__ == "NAType"
 
 
 def cut(rows_: Iterable[Row], rows: int, chars: int, start: int) -> Iterator[Window]:

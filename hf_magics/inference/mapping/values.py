@@ -9,7 +9,8 @@ from typing import Any
 
 from hf_magics.display.words import nearest, sentence_list
 from hf_magics.errors import InputError
-from hf_magics.inference.mapping.sources import Row, Source, Window, cut
+from hf_magics.inference.mapping.sources import Row, Source, Window, cut, row_of
+from hf_magics.inference.tokenizing import OneText
 from hf_magics.snippets import Snippet
 
 _SLICE = 1_024
@@ -47,7 +48,7 @@ class Values:
     def _rows(self, start: int) -> Iterator[Row]:
         for at in range(start, len(self._values), _SLICE):
             for value in _sliced(self._values, at, at + _SLICE):
-                yield _row(value)
+                yield row_of(value)
 
 
 def open_values(value: Any, name: str, column: str) -> Source:
@@ -136,25 +137,10 @@ def _holds_arrays(part: Any) -> bool:
     return getattr(part, "ndim", 1) > 2  # noqa: PLR2004 - rows of token IDs have two dimensions
 
 
-def _row(value: Any) -> Row:
-    """Return a row: what is missing as None, the two texts of a pair parted by a tab."""
-    if value is None or (isinstance(value, float) and value != value):  # noqa: PLR0124 - NaN
-        return None, ""
-    if getattr(value, "ndim", None) == 1 and hasattr(value, "tolist"):  # token IDs, in an array
-        return value.tolist(), ""
-    if type(value).__name__ == "NAType":  # pandas' own, whose comparison is no bool
-        return None, ""
-    is_pair = isinstance(value, (list, tuple)) and len(value) == 2  # noqa: PLR2004 - a pair
-    if is_pair and all(isinstance(one, str) for one in value):
-        if any("\t" in one for one in value):
-            return None, "has a tab in a text of a pair, which is what parts the two"
-        return "\t".join(value), ""
-    return value, ""
-
-
 def _bytes(value: Any) -> bytes:
     if isinstance(value, str):
-        return b"s" + value.encode("utf-8", "surrogatepass")
+        kind = b"t" if isinstance(value, OneText) else b"s"
+        return kind + value.encode("utf-8", "surrogatepass")
     if hasattr(value, "tobytes"):
         return bytes(value.tobytes()) + repr(getattr(value, "shape", "")).encode()
     if hasattr(value, "read_bytes"):

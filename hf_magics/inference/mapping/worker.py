@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -103,11 +104,21 @@ class Worker:
         found: dict[int, Mapping[str, Any]] = {}
         errors = dict(prepared.errors)
         cut = len(prepared.rows.cut) if prepared.rows else 0
-        for batch in plan_batches(prepared.lengths, self.budget):
+        for batch in self._planned(prepared):
             cut += self._run(prepared, batch, found, errors)
         table = table_of(prepared.window, prepared.same, self.column, found, errors)
         failed = sum(why is not None for why in table["error"])
         return Finished(table, prepared.tokens, cut, len(prepared.same), failed, self.budget)
+
+    def _planned(self, prepared: Prepared) -> Iterator[Batch]:
+        """Yield the batches; of one length each where the model takes no mask for padding."""
+        lengths = prepared.lengths
+        for batch in plan_batches(lengths, self.budget):
+            if prepared.rows is None or prepared.rows.masked:
+                yield batch
+            else:
+                for _, alike in itertools.groupby(batch, lambda row: lengths[row]):
+                    yield tuple(alike)
 
     def _run(
         self,
@@ -235,7 +246,7 @@ def _first_of_equal(
     for row, value in enumerate(rows):
         if row in errors:
             continue
-        key = value if isinstance(value, str) else ("row", row)
+        key = (type(value), value) if isinstance(value, str) else ("row", row)
         if key in first:
             same[row] = first[key]
         else:

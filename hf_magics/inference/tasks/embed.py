@@ -117,7 +117,9 @@ def _how(request: Request) -> SentenceConfig:
 def _texts(request: Request) -> tuple[str, ...]:
     how = _how(request)
     return tuple(
-        how.prepared(text) if isinstance(text, str) else text for text in request.inputs.texts
+        # of the class that it is: a row of a column may be a text that no tab parts
+        type(text)(how.prepared(text)) if isinstance(text, str) else text
+        for text in request.inputs.texts
     )
 
 

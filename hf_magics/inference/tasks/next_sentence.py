@@ -33,9 +33,10 @@ class NextSentence(Task):
         """
         super().check(request)
         for number, text in enumerate(request.inputs.texts, 1):
-            if isinstance(text, str) and not all(map(str.strip, text.partition("\t")[::2])):
+            if isinstance(text, str) and not _is_pair(text):
                 raise InputError(
-                    f"line {number} is no pair of texts: write the first, a tab and the second"
+                    f"line {number} is no pair of texts: write the first, a tab and the second "
+                    "(in a column, a pair is two values)"
                 )
 
     def answer(self, done: Done) -> Answer:
@@ -60,6 +61,11 @@ class NextSentence(Task):
             f"probabilities = outputs.logits.float().softmax(dim=-1)[:, {_FOLLOWS}]  # it follows",
             f"labels = [p > {_MORE_LIKELY_THAN_NOT} for p in probabilities.tolist()]",
         )
+
+
+def _is_pair(text: str) -> bool:
+    parts = split_pair(text)
+    return len(parts) > 1 and all(map(str.strip, parts))
 
 
 def _pair(line: str) -> tuple[str, str]:

@@ -92,8 +92,9 @@ def test_rows_of_token_ids_one_by_one(session, minilm):
     assert all(map(str.startswith, list(result.values), likeliest))
 
 
-def test_pairs_of_texts(session, minilm):
-    """A tab parts the two texts of each row, which have token types of their own."""
+@pytest.mark.parametrize("in_file", [False, True])
+def test_pairs_of_texts(session, minilm, tmp_path, in_file):
+    """Two values, or in a file of lines what a tab parts; they have token types of their own."""
     hf.new(
         *("bert",),
         name="m",
@@ -103,14 +104,29 @@ def test_pairs_of_texts(session, minilm):
         seed=0,
         **TINY,
     )
-    pairs = [f"{one}\t{other}" for one in TEXTS for other in TEXTS]
-    result = hf.map(pairs, task="text-classification", variable="texts")
+    pairs = [(one, other) for one in TEXTS for other in TEXTS]
+    path = tmp_path / "pairs.txt"
+    path.write_text("".join(f"{one}\t{other}\n" for one, other in pairs), encoding="utf-8")
+    result = hf.map(path if in_file else pairs, task="text-classification", variable="texts")
     model, tokenizer = session["m"].model, session["m"].tokenizer
-    batch = tokenizer(*zip(*(one.split("\t") for one in pairs), strict=True), padding=True)
+    batch = tokenizer(*map(list, zip(*pairs, strict=True)), padding=True)
     with torch.inference_mode():
         logits = model(**batch.convert_to_tensors("pt")).logits
     expected = [model.config.id2label[one] for one in logits.argmax(dim=-1).tolist()]
     assert answers_of(result, model, texts=pairs) == expected == list(result.values)
+
+
+def test_a_tab_in_a_text_of_a_column_parts_nothing(small):
+    """As it does in no other library: code and tables are full of them."""
+    texts = ["def f(x):\n\treturn x", "a\tb\tc", "plain"]
+    result = hf.map(texts, task="embed", variable="texts")
+    for text, vector in zip(texts, result.embeddings, strict=True):
+        batch = small.tokenizer(text, return_tensors="pt")
+        with torch.inference_mode():
+            expected = small.model(**batch).last_hidden_state[0].mean(dim=0).numpy()
+        assert np.abs(vector - expected).max() < 1e-5
+    vectors = torch.stack(answers_of(result, small.model, texts=texts)).numpy()
+    assert np.abs(vectors - result.embeddings).max() < 1e-5
 
 
 def test_what_writes(session, minilm):

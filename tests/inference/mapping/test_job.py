@@ -175,3 +175,35 @@ def test_a_model_without_torch_weights_is_one_line(session):
     session.add(EngineModel.of(spec, Origin("endpoint", "far"), writer, about))
     with pytest.raises(EngineError, match="far runs elsewhere, which has no torch weights"):
         hf.map(["a text"])
+
+
+def test_a_model_without_a_mask_is_never_padded(session, minilm):
+    """FNet mixes every place into every other: rows of one length go together, or alone."""
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "intermediate_size": 64}
+    hf.new("fnet", name="m", tokenizer=minilm, seed=0, **sizes)
+    loaded = session["m"]
+    texts = rows_of(20)
+    found = hf.map(texts, task="embed").embeddings
+    for text, vector in zip(texts, found, strict=True):
+        batch = loaded.tokenizer(text, return_tensors="pt", return_attention_mask=False)
+        with torch.inference_mode():
+            expected = loaded.model(**batch).last_hidden_state[0].mean(dim=0).numpy()
+        assert np.abs(vector - expected).max() < 1e-5
+
+
+def test_a_head_that_reads_the_last_place_finds_the_text_there(session, minilm):
+    """XLNet's, whatever side the tokenizer pads: the labels of one by one."""
+    sizes = {"d_model": 32, "n_layer": 2, "n_head": 2, "d_inner": 64, "num_labels": 5}
+    hf.new("xlnet", name="m", task="text-classification", tokenizer=minilm, seed=0, **sizes)
+    loaded = session["m"]
+    with torch.no_grad():
+        for one in loaded.model.parameters():
+            one.mul_(8)
+    texts = rows_of(30)
+    alone = [loaded.tokenizer(text, return_tensors="pt") for text in texts]
+    with torch.inference_mode():
+        best = [int(loaded.model(**batch).logits.argmax()) for batch in alone]
+    expected = [loaded.model.config.id2label[one] for one in best]
+    assert len(set(expected)) > 1
+    assert list(hf.map(texts, task="text-classification").values) == expected
+    assert list(hf.infer(texts, task="text-classification").values) == expected
