@@ -12,6 +12,7 @@ from hf_magics.inference import tokenizing
 from hf_magics.inference.batching import Batch
 from hf_magics.inference.checks import check_ids, check_room, check_rows, check_texts
 from hf_magics.inference.inputs import Inputs
+from hf_magics.inference.pairs import split_pair
 from hf_magics.inference.tokenizing import Encoded
 from hf_magics.inference.told import not_taken, reads_last
 from hf_magics.modeling.store import LoadedModel
@@ -63,7 +64,7 @@ def tokenise(loaded: LoadedModel, inputs: Inputs, max_length: int | None = None)
     check_texts(inputs.texts)
     limit = tokenizing.limit_for(loaded, max_length)
     cutting = {"truncation": "longest_first", "max_length": limit} if limit else {}
-    parts = [tokenizing.split_pair(text) for text in inputs.texts]
+    parts = [split_pair(text) for text in inputs.texts]
     with loaded.lock:
         batch = _tokenised(tokenizer, parts, cutting)
         cut = _cut(tokenizer, parts, batch["input_ids"], limit)

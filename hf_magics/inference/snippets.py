@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hf_magics.inference.tokenizing import Encoded, split_pair
+from hf_magics.inference.pairs import split_pair
+from hf_magics.inference.tokenizing import Encoded
 from hf_magics.snippets import Name, Snippet, call, quoted
 from hf_magics.specs import InferSpec, TokensSpec
 

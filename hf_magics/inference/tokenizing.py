@@ -14,6 +14,7 @@ from hf_magics.errors import InputError, TokenizerError
 from hf_magics.inference.checks import check_ids, check_room, check_rows, check_texts
 from hf_magics.inference.cutting import Cut, find_cuts
 from hf_magics.inference.inputs import Inputs
+from hf_magics.inference.pairs import split_pair
 from hf_magics.inference.told import not_taken, told_to_leave_out, told_to_pad
 from hf_magics.modeling.elsewhere import EngineModel
 from hf_magics.modeling.limits import position_limit, token_limit
@@ -41,20 +42,6 @@ class Encoded:
     padding: Mapping[str, Any] = field(default_factory=dict)
     leaving_out: Mapping[str, Any] = field(default_factory=dict)
     truncation: str = "longest_first"
-
-
-class OneText(str):
-    """A text that no tab parts: a row of a column, where a pair is two values."""
-
-    __slots__ = ()
-
-
-def split_pair(text: str) -> tuple[str, ...]:
-    """Return a text, or the two texts that its first tab parts."""
-    if isinstance(text, OneText):
-        return (text,)
-    first, tab, second = text.partition("\t")
-    return (first, second) if tab else (first,)
 
 
 def encode(

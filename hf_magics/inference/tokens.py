@@ -8,11 +8,11 @@ from typing import Any
 from hf_magics.errors import InputError
 from hf_magics.inference.checks import check_ids, check_room, check_texts
 from hf_magics.inference.cutting import find_cuts
+from hf_magics.inference.pairs import split_pair
 from hf_magics.inference.snippets import tokens_snippet
 from hf_magics.inference.token_pages import ComparedTokens, Line, Token, TokensResult
 from hf_magics.inference.tokenizing import (
     need_tokenizer,
-    split_pair,
     word_to_borrow,
 )
 from hf_magics.modeling.limits import token_limit

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hf_magics.inference.answering.task import Done
-from hf_magics.inference.tokenizing import split_pair
+from hf_magics.inference.pairs import split_pair
 
 CONTINUES = "##"
 """What begins the tokens of a word after its first in WordPiece vocabularies."""

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hf_magics.inference.mapping.sources import Source
+from hf_magics.inference.pairs import split_pair
 from hf_magics.inference.snippets import lent_lines
 from hf_magics.inference.tasks import Done, Task
-from hf_magics.inference.tokenizing import pad_id, split_pair, word_to_borrow
+from hf_magics.inference.tokenizing import pad_id, word_to_borrow
 from hf_magics.inference.told import told_to_leave_out, told_to_pad
 from hf_magics.snippets import Name, Snippet, call
 from hf_magics.specs import MapSpec

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from hf_magics.inference.tokenizing import OneText
+from hf_magics.inference.pairs import OneText
 from hf_magics.snippets import Snippet
 
 Row = tuple[Any, str]

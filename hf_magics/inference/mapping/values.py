@@ -10,7 +10,7 @@ from typing import Any
 from hf_magics.display.words import nearest, sentence_list
 from hf_magics.errors import InputError
 from hf_magics.inference.mapping.sources import Row, Source, Window, cut, row_of
-from hf_magics.inference.tokenizing import OneText
+from hf_magics.inference.pairs import OneText
 from hf_magics.snippets import Snippet
 
 _SLICE = 1_024

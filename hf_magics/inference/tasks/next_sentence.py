@@ -7,7 +7,7 @@ from hf_magics.errors import InputError
 from hf_magics.inference.answering.answer import Answer
 from hf_magics.inference.answering.task import Done, Request, Task
 from hf_magics.inference.answering.words import left_out, named_lines, prob, shortened
-from hf_magics.inference.tokenizing import split_pair
+from hf_magics.inference.pairs import split_pair
 
 _FOLLOWS = 0  # BERT's label of the pairs that stood side by side
 _MORE_LIKELY_THAN_NOT = 0.5

@@ -19,11 +19,12 @@ from transformers.pipelines import PIPELINE_REGISTRY
 
 from hf_magics.display.words import nearest, one_line
 from hf_magics.errors import FitError, HFMagicsError, InputError, MissingExtraError, OptionError
-from hf_magics.inference import checks, things, tokenizing
+from hf_magics.inference import checks, things
 from hf_magics.inference.answering.answer import Answer
 from hf_magics.inference.answering.task import Done, Request, Task, option
 from hf_magics.inference.answering.words import need_positive
 from hf_magics.inference.generation import fields
+from hf_magics.inference.pairs import split_pair
 from hf_magics.inference.running import need_torch
 from hf_magics.inference.tasks.piped import code
 from hf_magics.inference.tasks.piped.companions import find_parts, sampling_rate
@@ -183,7 +184,7 @@ class Piped(Task):
 
     def _open(self, request: Request, number: int, item: Any, asked: str) -> Given:
         if isinstance(item, str) and (self.asks or self.takes == "pair"):
-            item = tokenizing.split_pair(item)
+            item = split_pair(item)
         if self.takes == "pair":
             return _pair(number, item)
         thing, *more = item if isinstance(item, tuple) else (item,)
