@@ -12,7 +12,7 @@ Batch = tuple[int, ...]
 """Row numbers, the longest row first."""
 
 
-def plan_batches(lengths: Sequence[int], budget: int) -> list[Batch]:
+def plan_batches(lengths: Sequence[int], budget: int, *, mixed: bool = True) -> list[Batch]:
     """Return batches of at most ``budget`` tokens, padding included, of rows about as long.
 
     The longest come first, so that what does not fit shows at once. Where a batch is half full and
@@ -21,12 +21,15 @@ def plan_batches(lengths: Sequence[int], budget: int) -> list[Batch]:
     Args:
         lengths: Tokens of each row.
         budget: Tokens of a batch at most; a row that is longer by itself is a batch of its own.
+        mixed: False for a model that takes no mask: rows of one length only go together.
     """
     order = sorted(range(len(lengths)), key=lambda row: (-lengths[row], row))
     batches: list[Batch] = []
     begin = 0
     for at in range(1, len(order) + 1):
-        if at == len(order) or _is_full(lengths, order, begin, at, budget):
+        alike = at < len(order) and lengths[order[at]] == lengths[order[begin]]
+        ends = at == len(order) or not (mixed or alike)
+        if ends or _is_full(lengths, order, begin, at, budget):
             batches.append(tuple(order[begin:at]))
             begin = at
     return batches

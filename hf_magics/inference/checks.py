@@ -37,6 +37,16 @@ def why_no_text(text: Any) -> str:
     return why_no_characters(text) if text.strip() else "is empty: leave it out"
 
 
+def check_characters(text: str) -> None:
+    """Refuse a text that no tokenizer reads.
+
+    Raises:
+        InputError: It holds half of a surrogate pair.
+    """
+    if why := why_no_characters(text):
+        raise InputError(f"the text {why}")
+
+
 def why_no_characters(text: str) -> str:
     """Say where a text is none that UTF-8 has, which no tokenizer reads; ``""`` where it is one."""
     try:

@@ -72,7 +72,7 @@ def without_idle_mask(loaded: LoadedModel, inputs: Mapping[str, Any]) -> Mapping
     mask, ids = inputs.get("attention_mask"), inputs.get("input_ids")
     if mask is None or ids is None or loaded.config.is_encoder_decoder or not bool(mask.all()):
         return inputs
-    pad = loaded.config.get_text_config().pad_token_id
+    pad = getattr(loaded.config.get_text_config(), "pad_token_id", None)  # RWKV has no such field
     if pad is not None and bool((ids == pad).any()):
         return inputs
     return {name: value for name, value in inputs.items() if name != "attention_mask"}

@@ -9,7 +9,7 @@ from typing import Any
 
 from hf_magics.errors import HFMagicsError
 from hf_magics.inference.mapping.files import column_names
-from hf_magics.magics.lines import columns_in
+from hf_magics.inference.mapping.sources import labels_of
 
 
 def columns_of(name: str, variables: Mapping[str, Any]) -> list[str]:
@@ -17,7 +17,7 @@ def columns_of(name: str, variables: Mapping[str, Any]) -> list[str]:
     table = variables.get(name)
     if table is None:
         return _columns_in(Path(name).expanduser())
-    return columns_in(table)
+    return list(map(str, labels_of(table)))
 
 
 def _columns_in(path: Path) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from hf_magics.display.words import nearest, sentence_list
 from hf_magics.errors import OptionError
+from hf_magics.inference.mapping.sources import labels_of
 
 _REFERENCE = re.compile(
     r"\$(?P<escaped>\$)?(?P<name>[A-Za-z_][\w]*)|\{(?P<open>\{)?(?P<dotted>[A-Za-z_][\w.]*)\}(?P<close>\})?"
@@ -123,18 +124,11 @@ def _member(value: Any, part: str, name: str) -> Any:
     try:
         return getattr(value, part) if hasattr(value, part) else value[part]
     except Exception:  # noqa: BLE001 - a property or an index of the notebook's own, anything can come
-        columns = columns_in(value)
+        columns = list(map(str, labels_of(value)))
         names = columns or (value if isinstance(value, Mapping) else dir(value))
         there = f"; it has {sentence_list(columns)}" if columns else ""
         meant = nearest(part, map(str, names)) or there
         raise OptionError(f"'{name}': {type(value).__name__} has no '{part}'{meant}") from None
-
-
-def columns_in(table: Any) -> list[str]:
-    """Return the names of a table's columns, none where a value has no columns."""
-    found = getattr(table, "column_names", None)
-    found = getattr(table, "columns", None) if found is None else found
-    return [] if found is None or callable(found) else [str(one) for one in found]
 
 
 def _skip_space(line: str, at: int) -> int:

@@ -128,15 +128,12 @@ def _check_movable(loaded: LoadedModel, session: Session) -> None:
             f"or cast as well: %hf_drop {' '.join(others)} first, or %hf_load the checkpoint again "
             "with another -n NAME and without --share"
         )
-    if loaded.engine is not None and loaded.runner is not None:
-        raise EngineError(
-            f"{loaded.name} is computed by {loaded.engine.words}, and stays where it is and as it "
-            "is: %hf_load it without --engine for that"
-        )
     if loaded.engine is not None:
+        is_other = loaded.runner is not None  # and not torch, with weights that were made smaller
+        how = "without --engine for that" if is_other else "again with another --device or --dtype"
         raise EngineError(
             f"{loaded.name} is computed by {loaded.engine.words}, and stays where it is and as it "
-            "is: %hf_load it again with another --device or --dtype"
+            f"is: %hf_load it {how}"
         )
 
 

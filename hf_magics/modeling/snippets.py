@@ -8,7 +8,7 @@ from hf_magics.modeling import quantizing
 from hf_magics.modeling.elsewhere import EngineModel
 from hf_magics.modeling.fields import nested
 from hf_magics.modeling.store import LoadedModel
-from hf_magics.modeling.weights import changed_since
+from hf_magics.modeling.weights import changed_since, touched
 from hf_magics.snippets import Name, Snippet, call
 from hf_magics.specs import LoadSpec, NewSpec, SaveSpec
 
@@ -19,9 +19,13 @@ def model_snippet(loaded: LoadedModel) -> Snippet:
         return loaded.snippet
     is_new = isinstance(loaded.spec, NewSpec)
     made = new_snippet(loaded) if is_new else load_snippet(loaded)
-    if not loaded.weights_mark or not changed_since(loaded.model, loaded.weights_mark):
-        return made
-    return Snippet(made.imports, (*made.lines, _CHANGED))
+    return Snippet(made.imports, (*made.lines, _CHANGED)) if _is_trained(loaded) else made
+
+
+def _is_trained(loaded: LoadedModel) -> bool:
+    """Say whether the weights are others; at each inference, and so the quick sign comes first."""
+    model, mark = loaded.model, loaded.weights_mark
+    return bool(mark) and touched(model, mark) and bool(changed_since(model, mark))
 
 
 _CHANGED = "# the model's weights have changed since (trained?): save_pretrained keeps them"

@@ -41,6 +41,34 @@ def weights_mark(model: Any) -> tuple[Any, ...]:
     return tuple(_tensor_mark(tensor) for _, tensor in all_tensors(model))
 
 
+def touched(model: Any, mark: tuple[Any, ...]) -> bool:
+    """Say whether torch counted a change since the mark, or a weight lies elsewhere.
+
+    A tenth of a millisecond where `changed_since` takes two: it reads no weight, and so sees no
+    change through ``.data``.
+    """
+    before = {one[_VERSION:_SUM] for one in mark}
+    plain = (one for one in tensors_of(model) if not hasattr(one, "__tensor_flatten__"))
+    return any(
+        (one._version, one.data_ptr()) not in before  # noqa: SLF001 - torch's count
+        for one in plain
+        if not (one.is_meta or one.is_inference())
+    )
+
+
+def tensors_of(model: Any) -> list[torch.Tensor]:
+    """Return the parameters and buffers, tied ones twice; unlike torch's own walk, without names.
+
+    Those are what takes the time: a thirtieth of what a batch of a small encoder does.
+    """
+    found, left = [], [model]
+    while left:
+        module = left.pop()
+        found += [*module._parameters.values(), *module._buffers.values()]  # noqa: SLF001
+        left += [one for one in module._modules.values() if one is not None]  # noqa: SLF001
+    return [one for one in found if one is not None]
+
+
 def weights_hash(model: Any) -> str:
     """Return the sha256 of the weights: of each tensor's name, shape, dtype and bytes, in order.
 
@@ -117,7 +145,7 @@ def _moved(now: tuple[Any, ...], before: tuple[Any, ...]) -> bool:
     return not math.isclose(float(now[_SUM]), float(before[_SUM]), rel_tol=0.05, abs_tol=0.05)
 
 
-_DTYPE, _SHAPE, _SUM = 1, 2, 5  # the places in what follows
+_DTYPE, _SHAPE, _VERSION, _SUM = 1, 2, 3, 5  # the places in what follows
 
 
 def _tensor_mark(tensor: torch.Tensor) -> tuple[Any, ...]:

@@ -34,6 +34,14 @@ def test_the_longest_come_first(lengths, budget):
     assert batches == plan_batches(list(lengths), budget)
 
 
+@given(LENGTHS, st.integers(1, 4096))
+def test_rows_that_may_not_be_padded_are_of_one_length(lengths, budget):
+    """Each batch; and every row is in one."""
+    batches = plan_batches(lengths, budget, mixed=False)
+    assert all(len({lengths[row] for row in batch}) == 1 for batch in batches)
+    assert sorted(row for batch in batches for row in batch) == list(range(len(lengths)))
+
+
 def test_rows_of_one_length_are_not_padded():
     """A batch that is half full ends where the rows become shorter."""
     batches = plan_batches([10] * 6 + [9] * 6, 100)

@@ -18,7 +18,7 @@ from hf_magics.engines.llamacpp.chances import Sampling, described
 from hf_magics.engines.llamacpp.quiet import library, quiet, reason
 from hf_magics.engines.llamacpp.vocabulary import Decoder, Vocabulary
 from hf_magics.errors import EngineError, InputError, OptionError, TokenizerError
-from hf_magics.inference.checks import check_ids, why_no_characters
+from hf_magics.inference.checks import check_characters, check_ids
 from hf_magics.inference.generation.options import Plan
 from hf_magics.inference.generation.writer import End, Event, Message, Piece, Prompt, PromptRead
 from hf_magics.inference.generation.written import limit_words
@@ -182,8 +182,7 @@ class LlamaWriter:
         return min(sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs)), len(ids) - 1)
 
     def _tokens(self, text: str, *, begin: bool) -> list[int]:
-        if why := why_no_characters(text):
-            raise InputError(f"the text {why}")
+        check_characters(text)
         found: list[int] = self.llama.tokenize(text.encode(), add_bos=begin, special=True)
         return found
 

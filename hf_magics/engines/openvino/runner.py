@@ -12,6 +12,7 @@ from hf_magics.display.numbers import plural
 from hf_magics.engines.layout import Layout
 from hf_magics.errors import EngineError
 from hf_magics.modeling.limits import position_limit
+from hf_magics.modeling.weights import tensors_of
 
 _FILLED = {"attention_mask": torch.ones_like, "token_type_ids": torch.zeros_like}
 _SWITCHES = ("output_hidden_states", "output_attentions", "use_cache")
@@ -124,7 +125,7 @@ class Mark:
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        self._few = [_few(one) for one in self._weights()]
+        self._few = [_few(one) for one in tensors_of(self._model)]
         self._before = self._now()
 
     def check(self, name: str) -> None:
@@ -149,19 +150,10 @@ class Mark:
                 "%hf_load the folder with --engine openvino"
             )
 
-    def _weights(self) -> list[torch.Tensor]:
-        # parameters() and buffers() name each as they go: a thirtieth of a batch's time
-        found, left = [], [self._model]
-        while left:
-            module = left.pop()
-            found += [*module._parameters.values(), *module._buffers.values()]  # noqa: SLF001
-            left += module._modules.values()  # noqa: SLF001
-        return [one for one in found if one is not None]
-
     def _now(self) -> tuple[Any, ...]:
         where = tuple(
             (one.data_ptr(), None if one.is_inference() else one._version)  # noqa: SLF001
-            for one in self._weights()
+            for one in tensors_of(self._model)
         )
         values = torch.cat(self._few).double().sum().item() if self._few else 0.0
         return where, repr(values), self._model.config.to_json_string(use_diff=False)

@@ -11,8 +11,8 @@ from hf_magics.engines.remote import snippets
 from hf_magics.engines.remote.probing import CHAT, TEXT, Way
 from hf_magics.engines.remote.replies import Delta, Usage, pieces, read
 from hf_magics.engines.remote.wire import Server
-from hf_magics.errors import EngineError, InputError, OptionError, TokenizerError
-from hf_magics.inference.checks import why_no_characters
+from hf_magics.errors import EngineError, OptionError, TokenizerError
+from hf_magics.inference.checks import check_characters
 from hf_magics.inference.generation.options import Plan, drawn_words
 from hf_magics.inference.generation.writer import (
     EITHER,
@@ -66,14 +66,14 @@ class RemoteWriter:
                 "%%hf_chat asks it"
             )
         if isinstance(given, str):
-            _check_text(given)
+            check_characters(given)
             return Prompt(_Asked(TEXT, {"prompt": given}), chances=_CHANCES)
         return Prompt(_Asked(TEXT, {"prompt": list(given)}), len(given), chances=_CHANCES)
 
     def turn(self, messages: Sequence[Message]) -> Prompt:
         """Return a conversation, as the server takes it."""
         for one in messages:
-            _check_text(one["content"])
+            check_characters(one["content"])
         asked = _Asked(CHAT, {"messages": [dict(one) for one in messages]})
         return Prompt(asked, chances=_CHANCES)
 
@@ -207,8 +207,3 @@ _UNTOLD = (
     "the server does not say whether its probabilities are those before temperature and penalties "
     "or after"
 )
-
-
-def _check_text(text: str) -> None:
-    if why := why_no_characters(text):
-        raise InputError(f"the text {why}")

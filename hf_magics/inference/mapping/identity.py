@@ -25,11 +25,11 @@ def identity(spec: MapSpec, source: Source, request: Request) -> dict[str, Any]:
         "engine": loaded.asked.engine if hasattr(loaded.asked, "engine") else "",
         "quantize": loaded.asked.quantize if hasattr(loaded.asked, "quantize") else "",
         "tokenizer": type(loaded.tokenizer).__name__,
-        "config": _config(loaded),
+        "config": _config(loaded.model.config),
         "vocabulary": _vocabulary(loaded),
         "sentence": _hashed(repr(loaded.sentence and sorted(loaded.sentence.files.items()))),
         "training": loaded.model.training,
-        "generation": _generation(loaded),
+        "generation": _config(getattr(loaded.model, "generation_config", None)),
     }
     options = {
         "options": dict(spec.options),
@@ -50,20 +50,13 @@ def identity(spec: MapSpec, source: Source, request: Request) -> dict[str, Any]:
     return plain
 
 
-def _config(loaded: LoadedModel) -> str:
-    """Return a hash of what the config says, apart from where it came from and when."""
-    found = json.loads(loaded.model.config.to_json_string(use_diff=False))
-    told = {name: value for name, value in found.items() if name not in _NOT_THE_MODEL}
-    return _hashed(json.dumps(told, sort_keys=True))
-
-
-def _generation(loaded: LoadedModel) -> str:
-    """Return a hash of the model's own settings for writing, ``""`` where it has none."""
-    config = getattr(loaded.model, "generation_config", None)
+def _config(config: Any) -> str:
+    """Return a hash of a config but for where it came from and when, ``""`` where there is none."""
     if config is None:
         return ""
     found = json.loads(config.to_json_string(use_diff=False))
-    return _hashed(json.dumps(found | {"transformers_version": ""}, sort_keys=True))
+    told = {name: value for name, value in found.items() if name not in _NOT_THE_MODEL}
+    return _hashed(json.dumps(told, sort_keys=True))
 
 
 _NOT_THE_MODEL = {"_name_or_path", "transformers_version", "architectures", "dtype"}

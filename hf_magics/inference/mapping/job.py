@@ -238,7 +238,7 @@ def _first_inputs(source: Source) -> Inputs:
     for window in source.windows(_LOOKED_AT, _CHARS):
         for row, value in enumerate(window.rows):
             empty = False
-            if row in window.problems or _is_missing(value):
+            if row in window.problems or _says_nothing(value):
                 continue
             if isinstance(value, str):
                 return Inputs(texts=(value,))
@@ -253,12 +253,11 @@ def _first_inputs(source: Source) -> Inputs:
 _LOOKED_AT = 100
 
 
-def _is_missing(value: Any) -> bool:
-    return value is None or isinstance(value, (bool, int, float)) or _is_empty(value)
-
-
-def _is_empty(value: Any) -> bool:
-    return isinstance(value, str) and not value
+def _says_nothing(value: Any) -> bool:
+    """Say whether a row tells nothing of what kind the rows are."""
+    if isinstance(value, str):
+        return not value
+    return value is None or isinstance(value, (bool, int, float))
 
 
 def _check(spec: MapSpec) -> None:

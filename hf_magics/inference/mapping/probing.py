@@ -6,7 +6,6 @@ import dataclasses
 import time
 
 from hf_magics.errors import FitError, InputError
-from hf_magics.inference.batching import plan_batches
 from hf_magics.inference.grouping import budget_of
 from hf_magics.inference.mapping.sources import Source, Window
 from hf_magics.inference.mapping.worker import Prepared, Worker
@@ -66,15 +65,15 @@ def _fastest(worker: Worker, prepared: Prepared, candidates: tuple[int, ...]) ->
             speed = max(_speed(worker, prepared, budget) for _ in range(_TRIES))
         except FitError:
             break
-        speed *= _filled(prepared.lengths, budget)
+        speed *= _filled(prepared, budget)
         if speed > fastest * _GAIN:
             best, fastest = budget, speed
     return best
 
 
-def _filled(lengths: tuple[int, ...], budget: int) -> float:
+def _filled(prepared: Prepared, budget: int) -> float:
     """Return the part of the batches of a window that is tokens, and not padding."""
-    batches = plan_batches(lengths, budget)
+    lengths, batches = prepared.lengths, prepared.plan(budget)
     return sum(lengths) / sum(lengths[batch[0]] * len(batch) for batch in batches)
 
 

@@ -121,9 +121,8 @@ class MapResult(WithOutputs):
             AttributeError: The task gives none, or they went to a file.
             EvictedError: They were let go for newer ones.
         """
-        columns = self._raw("columns")
-        found = next((columns[one] for one in ("embedding", "embedding_") if one in columns), None)
-        if not hasattr(found, "shape"):
+        found = self.values
+        if not hasattr(found, "shape"):  # a task's main value is an array where it is vectors
             raise AttributeError("this result has no embeddings" + self._elsewhere())
         return found
 

@@ -75,6 +75,13 @@ def open_source(value: Any, name: str = "", column: str = "") -> Source:
     return open_values(value, name, column)
 
 
+def labels_of(table: Any) -> list[Any]:
+    """Return the labels of a table's columns, none where a value has no columns."""
+    found = getattr(table, "column_names", None)
+    found = getattr(table, "columns", None) if found is None else found
+    return [] if found is None or callable(found) else list(found)
+
+
 def row_of(value: Any) -> Row:
     """Return a value of a column as a row: None for what is missing.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from hf_magics.display.words import nearest, sentence_list
 from hf_magics.errors import InputError
-from hf_magics.inference.mapping.sources import Row, Source, Window, cut, row_of
+from hf_magics.inference.mapping.sources import Row, Source, Window, cut, labels_of, row_of
 from hf_magics.inference.pairs import OneText
 from hf_magics.snippets import Snippet
 
@@ -104,7 +104,7 @@ def choose_column(columns: Sequence[str], texts: Sequence[str], wanted: str, nam
 
 def _column_of(table: Any, name: str, wanted: str) -> Any:
     """Return the label of the column that is meant, which need not be a text."""
-    labels = list(getattr(table, "column_names", None) or table.columns)
+    labels = labels_of(table)
     texts = [
         str(one)
         for one in dict.fromkeys(labels)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,6 +44,10 @@ class Prepared:
     def tokens(self) -> int:
         """How many tokens are run."""
         return sum(self.lengths)
+
+    def plan(self, budget: int) -> list[Batch]:
+        """Return the batches of at most so many tokens."""
+        return plan_batches(self.lengths, budget, mixed=self.rows is None or self.rows.masked)
 
 
 @dataclass
@@ -104,21 +107,11 @@ class Worker:
         found: dict[int, Mapping[str, Any]] = {}
         errors = dict(prepared.errors)
         cut = len(prepared.rows.cut) if prepared.rows else 0
-        for batch in self._planned(prepared):
+        for batch in prepared.plan(self.budget):
             cut += self._run(prepared, batch, found, errors)
         table = table_of(prepared.window, prepared.same, self.column, found, errors)
         failed = sum(why is not None for why in table["error"])
         return Finished(table, prepared.tokens, cut, len(prepared.same), failed, self.budget)
-
-    def _planned(self, prepared: Prepared) -> Iterator[Batch]:
-        """Yield the batches; of one length each where the model takes no mask for padding."""
-        lengths = prepared.lengths
-        for batch in plan_batches(lengths, self.budget):
-            if prepared.rows is None or prepared.rows.masked:
-                yield batch
-            else:
-                for _, alike in itertools.groupby(batch, lambda row: lengths[row]):
-                    yield tuple(alike)
 
     def _run(
         self,

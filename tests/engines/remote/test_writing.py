@@ -91,6 +91,15 @@ def test_token_ids_go_as_they_are(served, server):
     assert server.asked[-1][1]["prompt"] == [1, 2, 3]
 
 
+def test_a_server_that_counts_nothing_may_give_probabilities(session, server):
+    """One that refuses to be asked for its count is asked for them alone."""
+    server.fields, server.usage = ("stream_options",), False
+    page = hf.load("org/model", name="far", endpoint=server.url)
+    assert "none: the server gives none" not in line_of(page)
+    result = hf.generate("Where?", max_new_tokens=3)
+    assert "the server gives no token probabilities" not in notes(result)
+
+
 def test_without_probabilities_the_page_says_so(session, server):
     """And counts by what the server counted."""
     server.chances = False

@@ -1,10 +1,28 @@
 """An interrupt keeps what was written."""
 
+import contextlib
+import itertools
 import os
 import signal
 
 import hf_magics as hf
 from tests.inference.plain import notes
+
+
+@contextlib.contextmanager
+def interrupted_at(writer, step):
+    """SIGINT comes in this forward pass."""
+    calls = itertools.count(1)
+
+    def interrupt(*_):
+        if next(calls) == step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    handle = writer.model.register_forward_pre_hook(interrupt)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def test_an_interrupt_keeps_what_was_written(writer):
@@ -42,36 +60,16 @@ def test_an_interrupt_before_the_first_token_gives_an_empty_text(writer):
 
 def test_an_interrupt_keeps_the_best_beam(writer):
     """Of beams the likeliest so far is kept."""
-    calls = []
-
-    def interrupt(*_):
-        calls.append(1)
-        if len(calls) == 5:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    handle = writer.model.register_forward_pre_hook(interrupt)
-    try:
+    with interrupted_at(writer, 5):
         result = hf.generate("one", beams=2)
-    finally:
-        handle.remove()
     assert result.text[0]
     assert " two three four five six".startswith(result.text[0])
 
 
 def test_an_interrupt_keeps_the_best_beams_of_each_prompt(writer):
     """With several sequences a text stands under the prompt that it goes on from."""
-    calls = []
-
-    def interrupt(*_):
-        calls.append(1)
-        if len(calls) == 5:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    handle = writer.model.register_forward_pre_hook(interrupt)
-    try:
+    with interrupted_at(writer, 5):
         result = hf.generate(["one", "france:"], beams=3, sequences=2)
-    finally:
-        handle.remove()
     first, other = result.values
     assert (len(first), len(other)) == (2, 2)
     assert " two three".startswith(first[0])
