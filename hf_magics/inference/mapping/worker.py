@@ -16,6 +16,7 @@ from hf_magics.inference import tokenizing
 from hf_magics.inference.batching import Batch, plan_batches
 from hf_magics.inference.checks import why_no_text
 from hf_magics.inference.inputs import Inputs, read_inputs
+from hf_magics.inference.mapping.memory import keep_for_the_next
 from hf_magics.inference.mapping.snippets import Decoding, decoding_of
 from hf_magics.inference.mapping.sources import Window
 from hf_magics.inference.mapping.tables import Table, table_of
@@ -77,6 +78,7 @@ class Worker:
 
     def at_speed(self) -> AbstractContextManager[None]:
         """Return the block in which the model is as fast as it can be, as the job's plan says."""
+        keep_for_the_next()
         return packed(self.request.loaded.model, wanted=self.packs, most=lambda: self.budget)
 
     def prepare(self, window: Window) -> Prepared:
