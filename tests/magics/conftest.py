@@ -1,8 +1,9 @@
-"""What the tests of the magics share: a tiny model in a real shell, and a real kernel."""
+"""What the tests of the magics share: a tiny model in a real shell, its Tab, and a real kernel."""
 
 import shutil
 
 import pytest
+from IPython.core.completer import provisionalcompleter
 
 from tests.magics.kernels import Kernel
 from tests.magics.words import tiny_line
@@ -24,6 +25,20 @@ def texts(tiny, session):
         return session.log[-1].texts
 
     return of
+
+
+@pytest.fixture
+def tab(shell):
+    """The lines that Tab could make of a line."""
+
+    def offers(line: str) -> list[str]:
+        with provisionalcompleter():
+            return [
+                line[: one.start] + one.text + line[one.end :]
+                for one in shell.ip.Completer.completions(line, len(line))
+            ]
+
+    return offers
 
 
 @pytest.fixture
