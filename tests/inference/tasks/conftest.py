@@ -1,9 +1,12 @@
-"""Tiny checkpoints that see and hear, made once."""
+"""Tiny models, made once: checkpoints that see and hear, and models that write."""
 
 import pytest
+import torch
+from transformers import BartConfig, BartForConditionalGeneration
 
 import hf_magics as hf
 from tests.inference.tasks import hearing, seeing
+from tests.inference.tasks.languages import TINY, trained_t5
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +32,25 @@ def load_tiny(session, tiny_folder):
         return tiny_folder(name)
 
     return load
+
+
+@pytest.fixture(scope="session")
+def t5_model():
+    """A T5 that translates counting words, and its tokenizer."""
+    return trained_t5()
+
+
+@pytest.fixture
+def t5(session, t5_model):
+    """A T5 that knows its tasks, in the session as ``t5``."""
+    hf.add(*t5_model, "t5")
+    return session["t5"]
+
+
+@pytest.fixture
+def bart(session):
+    """A BART with random weights and without a tokenizer."""
+    torch.manual_seed(0)
+    config = BartConfig(**TINY, vocab_size=60)
+    hf.add(BartForConditionalGeneration(config).eval(), None, "bart")
+    return session["bart"]

@@ -15,6 +15,15 @@ def best(result) -> tuple:
     return result.values
 
 
+def agrees(records, answer) -> bool:
+    """Whether the rows of one mask are those of the pipeline: tokens, IDs and scores to 1e-5."""
+    return [(row["id"], row["token"]) for row in records] == [
+        (one["token"], one["token_str"].strip()) for one in answer
+    ] and all(
+        abs(row["prob"] - one["score"]) < 1e-5 for row, one in zip(records, answer, strict=True)
+    )
+
+
 def same(one, other) -> bool:
     """Whether two answers are the same, numbers to 1e-5."""
     if isinstance(one, dict):

@@ -1,40 +1,17 @@
-"""Text to text: what is written is what ``generate`` writes, and the page says how it ended."""
+"""Text to text: what is written is what ``generate`` writes, and the page shows it."""
 
 import pytest
 import torch
-from transformers import BartConfig, BartForConditionalGeneration
 
 import hf_magics as hf
 from hf_magics.display import html, text
 from hf_magics.errors import InputError, OptionError
 from hf_magics.inference.told import CACHE
 from tests.inference.plain import notes, same
-from tests.inference.tasks.languages import ENGLISH, FRENCH, GERMAN, TINY, trained_t5
+from tests.inference.tasks.languages import ENGLISH, FRENCH, GERMAN
 
 SHORT = {"max_new_tokens": 5}
 PREFIXED = ["translate English to French: one", "translate English to French: three"]
-
-
-@pytest.fixture(scope="module")
-def trained():
-    return trained_t5()
-
-
-@pytest.fixture
-def t5(session, trained):
-    """A T5 that knows its tasks, in the session as ``t5``."""
-    model, tokenizer = trained
-    hf.add(model, tokenizer, "t5")
-    return session["t5"]
-
-
-@pytest.fixture
-def bart(session):
-    """A BART with random weights and without a tokenizer."""
-    torch.manual_seed(0)
-    config = BartConfig(**TINY, vocab_size=60)
-    hf.add(BartForConditionalGeneration(config).eval(), None, "bart")
-    return session["bart"]
 
 
 def generated(loaded, texts, **arguments):
@@ -135,39 +112,6 @@ def test_several_sequences_of_an_input(t5):
     assert result.values == (result.text[:2], result.text[2:])
 
 
-def test_what_reached_the_limit_is_said(t5):
-    """A row says how many tokens it has and what ended it; a note names the lines that were cut."""
-    whole, cut = hf.infer("summarize: one", **SHORT), hf.infer("summarize: one", max_new_tokens=1)
-    assert (whole.records()[0]["tokens"], whole.records()[0]["ended"]) == (2, "end token")
-    assert notes(whole) == []
-    assert (cut.records()[0]["tokens"], cut.records()[0]["ended"]) == (1, "limit of 1")
-    assert notes(cut) == [
-        "the output of line 1 was cut off at 1 token: --max-new-tokens 2 gives more"
-    ]
-
-
-def test_a_stop_string_is_said(t5):
-    """A text that a stop string ended says so, and its padding is not counted."""
-    asked = {"stop_strings": ["one"], "min_new_tokens": 3}
-    result = hf.infer(["summarize: one", "summarize: two"], set=asked, **SHORT)
-    first, second = result.records()
-    assert (first["tokens"], first["ended"]) == (1, "stop string")
-    assert second["tokens"] > 1
-    assert not any("line 1 " in note for note in notes(result))
-
-
-def test_a_stop_string_of_the_checkpoint_ends_the_text_too(t5):
-    """It needs the tokenizer in generate, and in the code."""
-    own = t5.model.generation_config
-    own.stop_strings, own.min_new_tokens = ["one"], 3
-    try:
-        result = hf.infer(["summarize: one", "summarize: two"], **SHORT)
-        assert result.records()[0]["ended"] == "stop string"
-        assert "tokenizer=tokenizer" in result.code
-    finally:
-        own.stop_strings = own.min_new_tokens = None
-
-
 def test_a_summary_takes_the_lengths_of_the_checkpoint(t5):
     """The checkpoint's settings for the task are used and noted; the line goes before them."""
     result = hf.infer("four", task="summarization")
@@ -241,18 +185,6 @@ def test_what_generate_refuses_is_one_line(t5, asked, error, message):
     assert "\n" not in str(raised.value)
 
 
-def test_lengths_that_contradict_each_other_are_noted(t5):
-    """Transformers' own warning becomes a note, and is no warning of Python's."""
-    result = hf.infer("summarize: two", set={"min_new_tokens": 9}, **SHORT)
-    assert any("Unfeasible length constraints" in note for note in notes(result))
-
-
-def test_a_text_that_the_encoder_cut_is_noted(t5):
-    """What the encoder did not read is said, the prefix counted with it."""
-    result = hf.infer("one two three four", to="fr", max_length=8, **SHORT)
-    assert any("cut to 8 tokens" in note and "four" in note for note in notes(result))
-
-
 def test_token_ids_are_taken_as_they_are(t5):
     """IDs have no prefix put before them, which is said; the output is decoded all the same."""
     ids = t5.tokenizer("translate English to French: six")["input_ids"]
@@ -271,33 +203,6 @@ def test_a_model_without_a_tokenizer_writes_ids(bart):
     assert result.task == "text2text-generation"
     found = rerun(result, bart=bart.model)
     assert torch.equal(found["outputs"].sequences, result.outputs.sequences)
-
-
-def test_an_end_that_the_limit_forced_is_a_cut(bart):
-    """BART is made to end at the limit: that counts as the limit, and not as an end."""
-    bart.model.generation_config.forced_eos_token_id = 2
-    bart.model.generation_config.eos_token_id = 2
-    result = hf.infer([[0, 5, 6, 2]], max_new_tokens=4)
-    assert result.outputs.sequences[0, -1] == 2
-    assert result.records()[0]["ended"] == "limit of 4"
-
-
-@pytest.mark.parametrize(("begun", "length"), [([2, 7], 5), ([7, 8], 6)])
-def test_the_decoders_own_tokens_are_not_counted(bart, begun, length):
-    """Only what was written after decoder_input_ids counts; generate may add a start token."""
-    batch = {"input_ids": torch.tensor([[0, 5, 2]]), "decoder_input_ids": torch.tensor([begun])}
-    result = hf.infer(batch, set={"min_new_tokens": 3}, max_new_tokens=3)
-    assert result.outputs.sequences.shape == (1, length)
-    assert result.records()[0]["tokens"] == 3
-
-
-def test_more_tokens_than_positions_are_refused(bart):
-    """A limit over the decoder's positions is an error before anything runs; the default fits."""
-    with pytest.raises(OptionError, match=r"40 new tokens are more than the 40 positions of bart"):
-        hf.infer([[0, 5, 2]], max_new_tokens=40)
-    result = hf.infer([[0, 5, 2]], set={"min_new_tokens": 39})
-    assert result.records()[0]["tokens"] == 39
-    assert any("no more positions" in note for note in notes(result))
 
 
 def test_scores_that_are_too_large_are_left_out(t5, monkeypatch):
@@ -323,11 +228,3 @@ def test_the_page_reads_well(t5):
         assert "Translation: en to fr" in drawn
         assert "deux" in drawn
         assert "end token" in drawn
-
-
-def test_an_output_without_text_is_said(t5):
-    """What decodes to nothing is shown as nothing, and is an empty text."""
-    end = t5.tokenizer.eos_token_id
-    result = hf.infer("one", set={"forced_bos_token_id": end}, **SHORT)
-    assert result.text == [""]
-    assert result.page().parts[0].rows[0][1] == "(nothing)"
