@@ -203,3 +203,23 @@ class ChatSpec:
     seed: int | None = None
     stop: tuple[str, ...] = ()
     extra: Fields = ()
+
+
+@dataclass(frozen=True)
+class LayersSpec:
+    """The modules of a session name, a source or a model type.
+
+    ``depth`` is how many levels are shown, None for all; ``find`` a regular expression for paths;
+    ``measured`` says that inputs were run through it, and ``texts`` are those.
+    """
+
+    target: str
+    fields: Fields = ()
+    task: str = ""
+    head: str = ""
+    depth: int | None = None
+    find: str = ""
+    measured: bool = False
+    texts: tuple[str, ...] = ()
+    ids: TokenIds = ()
+    variable: str = ""

@@ -14,10 +14,11 @@ from typing import assert_never
 
 from markupsafe import escape
 
-from hf_magics.display import limits
+from hf_magics.display import branches, limits
 from hf_magics.display.numbers import number
 from hf_magics.display.parts import (
     Bar,
+    Branch,
     Cell,
     Code,
     Column,
@@ -32,6 +33,7 @@ from hf_magics.display.parts import (
     Table,
     Text,
     Tint,
+    Tree,
 )
 from hf_magics.display.picture import data_uri
 from hf_magics.display.scale import diverges, ends, has_gaps
@@ -51,6 +53,10 @@ _TINTS = ("rgba(60,130,240,.2)", "rgba(240,150,30,.22)")
 _BLUE, _ORANGE = "60,130,240", "240,150,30"
 _BAR = "rgba(60,130,240,.3)"
 _CLEAR = 0.05
+# the sanitiser knows no ch: of these fonts each character is 0.6 em wide
+_EVEN = "font-family:Menlo,DejaVu Sans Mono,Liberation Mono,Courier New,monospace;white-space:pre"
+_LEVEL = f"{0.6 * branches.INDENT:.1f}em"
+_MARKER = "16px"  # what opens a line
 _NOTES = {
     "info": ("Note:", "rgba(60,130,240,.12)", "rgba(60,130,240,.7)"),
     "warning": ("Warning:", "rgba(240,160,0,.15)", "rgba(240,150,0,.9)"),
@@ -92,6 +98,8 @@ def _part(part: Part) -> str:  # noqa: C901, PLR0911 - one arm a part
             return f'<p style="{_BLOCK}">{_picture(part)}<br>{_text(part.label)}</p>'
         case Table():
             return _table(part)
+        case Tree():
+            return _tree(part)
         case Fold():
             summary = (
                 f'<summary style="cursor:pointer;margin:0 0 6px">{_text(part.summary)}</summary>'
@@ -136,6 +144,32 @@ def _table(table: Table) -> str:
         '<table cellpadding="4" style="border-collapse:collapse;margin:0">'
         f"{caption}{_head(table.columns)}<tbody>{rows}</tbody></table></div>{left_out}</div>"
     )
+
+
+def _tree(tree: Tree) -> str:
+    wide = branches.widths(tree)
+    names = branches.line(tree, [column.name for column in tree.columns], 0, wide)
+    lines = "".join(_branch(tree, one, 0, wide) for one in tree.branches)
+    caption = tree.caption and f"<div>{_text(tree.caption)}</div>"
+    left_out = tree.left_out and f'<div style="{_FAINT}">{_text(tree.left_out)}</div>'
+    return (
+        f'<div style="{_BLOCK}">{caption}<div style="overflow-x:auto;{_EVEN}">'
+        f'<div style="padding:0 0 0 {_MARKER}"><strong>{_text(names)}</strong>'
+        f"</div>{lines}</div>{left_out}</div>"
+    )
+
+
+def _branch(tree: Tree, branch: Branch, level: int, wide: tuple[int, ...]) -> str:
+    line = _text(branches.line(tree, branch.cells, level, wide))
+    inside = "".join(_branch(tree, one, level + 1, wide) for one in branch.below)
+    if branch.details:
+        details = _text(branch.details, keep_newlines=True)
+        inside = f'<div style="opacity:.75;padding:0 0 0 {_MARKER}">{details}</div>{inside}'
+    # as wide as the mark of a line that opens, so that the columns stand under each other
+    summary = f'<summary style="cursor:pointer">{line}</summary>'
+    indented = f'<div style="padding:0 0 0 {_LEVEL}">{inside}</div>'
+    opened = " open" if branch.below and not branch.shut else ""
+    return f"<details{opened}>{summary}{indented}</details>"
 
 
 def _head(columns: tuple[Column, ...]) -> str:

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import assert_never
 
+from hf_magics.display.branches import kept
 from hf_magics.display.numbers import plural
 from hf_magics.display.parts import (
     Bar,
+    Branch,
     Cell,
     Code,
     Fold,
@@ -21,6 +23,7 @@ from hf_magics.display.parts import (
     Table,
     Text,
     Tint,
+    Tree,
 )
 from hf_magics.display.scale import reduced
 
@@ -61,7 +64,7 @@ def within(
     return drawn
 
 
-def _part(part: Part, limits: Limits) -> Part:  # noqa: PLR0911 - one arm a part
+def _part(part: Part, limits: Limits) -> Part:  # noqa: C901, PLR0911 - one arm a part
     match part:
         case Note() | Text():
             return replace(part, text=_cut(part.text, limits.characters))
@@ -75,6 +78,8 @@ def _part(part: Part, limits: Limits) -> Part:  # noqa: PLR0911 - one arm a part
             return _picture(part, limits)
         case Table():
             return _table(part, limits)
+        case Tree():
+            return _tree(part, limits)
         case Fold():
             return _fold(part, limits)
         case _:
@@ -142,6 +147,32 @@ def _left_out(table: Table, rows: int, columns: int, limits: Limits) -> str:
     ]
     said += [_cut(table.left_out, limits.cell_characters)] if table.left_out else []
     return "; ".join(said) or ("" if table.rows else "no rows")
+
+
+def _tree(tree: Tree, limits: Limits) -> Tree:
+    fewer, left = kept(tree, limits.rows)
+    return replace(
+        fewer,
+        branches=_branches(fewer.branches, limits),
+        caption=_cut(tree.caption, limits.cell_characters),
+        left_out="; ".join(
+            [f"{plural(left, 'more line')} not shown"] * bool(left)
+            + [_cut(tree.left_out, limits.cell_characters)] * bool(tree.left_out)
+        ),
+    )
+
+
+def _branches(branches: tuple[Branch, ...], limits: Limits) -> tuple[Branch, ...]:
+    most = limits.cell_characters
+    return tuple(
+        Branch(
+            tuple(_cut(cell, most) for cell in one.cells),
+            _branches(one.below, limits),
+            _cut(one.details, most),
+            one.shut,
+        )
+        for one in branches
+    )
 
 
 def _cell(cell: Cell, limits: Limits) -> Cell:

@@ -133,7 +133,36 @@ class Fold:
     parts: tuple[Part, ...]
 
 
-Part = Note | Text | Marked | Heat | Code | Picture | Table | Fold
+@dataclass(frozen=True)
+class Branch:
+    """A line of a tree: its cells, and the lines below it.
+
+    ``details`` stand under the line for whoever opens it; ``shut`` says that what is below shows
+    then too. A terminal shows what is below, and no details.
+    """
+
+    cells: tuple[str, ...]
+    below: tuple[Branch, ...] = ()
+    details: str = ""
+    shut: bool = False
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Lines with lines below them, in columns; the first column is indented.
+
+    ``left_out`` says what is not shown, as in a `Table`. ``spare`` are the names of columns that a
+    terminal leaves out where it is too narrow, in this order.
+    """
+
+    columns: tuple[Column, ...]
+    branches: tuple[Branch, ...]
+    caption: str = ""
+    left_out: str = ""
+    spare: tuple[str, ...] = ()
+
+
+Part = Note | Text | Marked | Heat | Code | Picture | Table | Tree | Fold
 
 
 @dataclass(frozen=True)

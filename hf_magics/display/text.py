@@ -9,6 +9,7 @@ from typing import assert_never
 from tabulate import tabulate
 
 from hf_magics.display import limits
+from hf_magics.display.branches import as_table
 from hf_magics.display.columns import broadest, fitted, wrap
 from hf_magics.display.numbers import number
 from hf_magics.display.parts import (
@@ -27,6 +28,7 @@ from hf_magics.display.parts import (
     Table,
     Text,
     Tint,
+    Tree,
 )
 from hf_magics.display.scale import diverges, ends, has_gaps, position, reduced
 from hf_magics.display.segments import segments
@@ -98,6 +100,8 @@ def _part(part: Part, width: int) -> str:  # noqa: C901, PLR0911 - one arm a par
             return _wrapped(f"({part.label})", width)
         case Table():
             return _table(part, width)
+        case Tree():
+            return _table(as_table(part, width), width)
         case Fold():
             return _fold(part, width)
         case _:

@@ -63,15 +63,16 @@ def run(
     twice = next((name for name in extra if name in inputs), None)
     if twice is not None:
         raise InputError(f"--set {twice}: the input has that already")
-    in_groups = grouping.outputs_of(loaded, inputs, lambda some: _once(loaded, some, extra)[0])
+    in_groups = grouping.outputs_of(loaded, inputs, lambda some: once(loaded, some, extra)[0])
     if in_groups is not None:
         return in_groups, {}
-    return _once(loaded, grouping.without_idle_mask(loaded, inputs), extra)
+    return once(loaded, grouping.without_idle_mask(loaded, inputs), extra)
 
 
-def _once(
+def once(
     loaded: LoadedModel, inputs: Mapping[str, Any], extra: Mapping[str, Any]
 ) -> tuple[Any, dict[str, Any]]:
+    """Run one batch as it is, whatever its size: as `run`, and for whoever watches the modules."""
     model = loaded.model
     placed = {name: _placed(value, model.device) for name, value in inputs.items()}
     try:

@@ -121,22 +121,25 @@ def _arguments(shell: Any, name: str, plain: list[str], word: str) -> list[tuple
         return [] if plain else _columns(shell, word)
     if name in _TEXT:
         return []
-    if plain and name in {"hf_new", "hf_load"}:
-        kind = plain[0] if name == "hf_new" else catalog.type_of(plain[0])
-        return (
-            [(f"{field}=", takes) for field, takes in catalog.config_fields(kind)] if kind else []
-        )
+    if plain and name in {"hf_new", "hf_load", "hf_layers"}:
+        return _fields("" if plain[0] in session else plain[0])
     names = _named("model", session)
     sources = _named("folder", catalog.folders(word)) + _named("cached", catalog.cached_ids())
     types = _named("type", catalog.model_types())
     return {
         "hf_new": types,
         "hf_load": sources,
-        "hf_config": names + sources + types,
+        **dict.fromkeys(("hf_config", "hf_layers"), names + sources + types),
         "hf_save": names + _named("folder", catalog.folders(word)),
         "hf_use": names,
         "hf_drop": names,
     }.get(name, [])
+
+
+def _fields(source: str) -> list[tuple[str, str]]:
+    """Return the fields of a type's config, or of the type that a source has."""
+    kind = source if source in catalog.model_types() else catalog.type_of(source)
+    return [(f"{field}=", takes) for field, takes in catalog.config_fields(kind)] if kind else []
 
 
 def _plain(before: list[str], known: dict[str, Any]) -> list[str]:

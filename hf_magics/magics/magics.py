@@ -15,13 +15,14 @@ from hf_magics.magics.base import Base, magic
 from hf_magics.magics.chatting import ChatMagics
 from hf_magics.magics.generation import GenerationMagics
 from hf_magics.magics.inference import InferenceMagics
+from hf_magics.magics.inside import InsideMagics
 from hf_magics.magics.mapping import MapMagics
 from hf_magics.magics.models import ModelMagics
 from hf_magics.magics.options import options
 
 
 @magics_class
-class HFMagics(ModelMagics, InferenceMagics, MapMagics, GenerationMagics, ChatMagics):
+class HFMagics(ModelMagics, InferenceMagics, MapMagics, GenerationMagics, ChatMagics, InsideMagics):
     """Magics for transformer models: load, configure, tokenise, run and save them."""
 
     warm_start: Any = Bool(
@@ -40,6 +41,7 @@ class HFMagics(ModelMagics, InferenceMagics, MapMagics, GenerationMagics, ChatMa
 
 _OWNERS: tuple[type[Base], ...] = (
     *(HFMagics, ModelMagics, InferenceMagics, MapMagics, GenerationMagics, ChatMagics),
+    InsideMagics,
 )
 # IPython registers the magics of the class itself alone: it has those of its bases as well
 HFMagics.magics = {

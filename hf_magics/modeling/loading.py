@@ -68,6 +68,7 @@ def load(
         spec=_resolved(spec, name, read),
         asked=spec,
         random=read.report.random_modules,
+        reshaped=tuple(name for name, _, _ in read.report.mismatched),
         weights_mark=weights_mark(read.model),
         tokenizer_given=tokenizer is not None and not spec.tokenizer,
         sentence=sentence,

@@ -44,16 +44,16 @@ class Origin:
 class LoadedModel:
     """A model of the session, with what belongs to it.
 
-    ``model`` and ``tokenizer`` are the ordinary transformers objects; ``tokenizer_given``
-    says that the tokenizer came as an object of the notebook; ``moves`` are the lines of code by
-    which it was moved and cast since. ``random`` names the modules whose weights did not come from
-    a checkpoint; ``asked`` is the spec as it was asked, so that the same line can be known again;
-    ``weights_mark`` changes when the weights change. ``sentence`` says how it embeds texts, where
-    sentence-transformers wrote that down; ``conversation`` is what a chat keeps; ``runner``
-    computes the forward pass in the place of the torch model, ``writer`` writes text in its place
-    (`hf_magics.modeling.elsewhere` has models without torch weights), and ``engine`` says what it
-    is; ``batch_tokens`` are the tokens of a batch that it runs fastest with, 0 as long as nobody
-    measured.
+    ``model`` and ``tokenizer`` are the ordinary transformers objects; ``tokenizer_given`` says
+    that the tokenizer came as an object of the notebook; ``moves`` are the lines of code by which
+    it was moved and cast since. ``random`` names the modules whose weights did not come from a
+    checkpoint, ``reshaped`` the weights that had another shape there; ``asked`` is the spec as it
+    was asked, so that the same line can be known again; ``weights_mark`` changes when the weights
+    change. ``sentence`` says how it embeds texts, where sentence-transformers wrote that down;
+    ``conversation`` is what a chat keeps; ``runner`` computes the forward pass in the place of
+    the torch model, ``writer`` writes text in its place (`hf_magics.modeling.elsewhere` has
+    models without torch weights), and ``engine`` says what it is; ``batch_tokens`` are the tokens
+    of a batch that it runs fastest with, 0 as long as nobody measured.
     """
 
     name: str
@@ -64,6 +64,7 @@ class LoadedModel:
     spec: LoadSpec | NewSpec
     asked: LoadSpec | NewSpec
     random: tuple[str, ...] = ()
+    reshaped: tuple[str, ...] = ()
     weights_mark: tuple[Any, ...] = ()
     tokenizer_given: bool = False
     code: str = ""

@@ -14,10 +14,11 @@ _SAMPLE = 512
 
 def parameter_count(model: Any) -> int:
     """Return the number of parameters, tied ones once, packed ones each."""
-    return sum({id(one): _numel(one) for one in model.parameters()}.values())
+    return sum({id(one): held(one) for one in model.parameters()}.values())
 
 
-def _numel(tensor: torch.Tensor) -> int:
+def held(tensor: torch.Tensor) -> int:
+    """Return the number of parameters in a tensor, packed ones each."""
     state = getattr(tensor, "quant_state", None)  # of bitsandbytes: two weights lie in a byte
     return math.prod(state.shape) if state is not None else tensor.numel()
 

@@ -1,0 +1,1 @@
+"""Looking inside: the layers of a model, and what they compute."""

@@ -1,0 +1,62 @@
+"""The magics that look inside a model: layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from IPython.core.magic import line_cell_magic, magics_class
+from IPython.core.magic_arguments import argument
+
+from hf_magics import api
+from hf_magics.display.shown import Shown
+from hf_magics.magics.arguments import fields_for, only
+from hf_magics.magics.base import Base, magic
+from hf_magics.magics.options import HEAD, INPUT, OUTPUT, WHOLE, Asked, options, payload
+
+
+@magics_class
+class InsideMagics(Base):
+    """A short method a magic; each gives back what its verb gives."""
+
+    @line_cell_magic
+    @magic
+    @options(
+        "hf_layers [NAME|SOURCE|TYPE] [FIELD=VALUE ...] [options] (or %%hf_layers, and a text)",
+        argument("--depth", type=int, default=None, metavar="N", help="levels that are shown"),
+        argument("--find", default="", metavar="REGEX", help="only modules whose path matches"),
+        *HEAD[:2],
+        INPUT,
+        *OUTPUT,
+        WHOLE,
+    )
+    def hf_layers(self, line: str, cell: str | None = None) -> Shown:
+        """Show the modules of a model as a tree; %%hf_layers adds what each computes of a text.
+
+        Examples:
+            %hf_layers --depth 3
+            %hf_layers bert --find attention
+            %hf_layers llama hidden_size=4096 num_hidden_layers=32 --task text-generation
+        """
+        asked = self.ask(self.hf_layers, line, cell)
+        if len(asked.names) > 1:
+            only(asked, 1, "%hf_layers [NAME|SOURCE|TYPE]")
+        o = asked.options
+        inputs, variable = self._inputs(asked)
+        result = api.layers(
+            "".join(asked.names),
+            inputs,
+            depth=o.depth,
+            find=o.find,
+            task=o.task,
+            class_=o.class_,
+            variable=variable,
+            settings=self.settings,
+            **fields_for(api.layers, asked),
+        )
+        return self.give(asked, result, self.hf_layers)
+
+    def _inputs(self, asked: Asked) -> tuple[Any, str]:
+        """Return what is run, None where nothing is."""
+        if asked.cell is None and not asked.options.input:
+            return None, ""
+        return payload(asked, self.variables)
