@@ -64,7 +64,11 @@ class Server:
             EngineError: The server can't be reached.
         """
         with self._asked("GET", path) as response:
-            return self._parsed(_body(response))
+            data = _body(response)
+        try:
+            return self._parsed(data)
+        except EngineError as error:
+            raise RefusedError(str(error), _OK) from error
 
     def events(self, path: str, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Ask for a stream, and give each of its events.
