@@ -69,9 +69,11 @@ class Reader:
 
     def _read(self) -> Read:
         _refuse_reserved(self.spec.extra)
+        _refuse_gguf(self.spec, self.spec.gguf)
         device = placement.resolve_device(self.spec.device)
         dtype = placement.resolve_dtype(self.spec.dtype)
         found = self._find()
+        _refuse_gguf(self.spec, found.gguf)
         config, typed = self._config(found)
         chosen = self._class(config, found)
         if typed and not _is_auto(chosen) and not found.gguf:
@@ -165,7 +167,7 @@ class Reader:
 
     def _quantize(self, config: Any, chosen: Any, device: torch.device) -> None:
         quantize = self.spec.quantize
-        if not quantize or self.spec.engine not in {"", "torch"}:
+        if not quantize or not _by_torch(self.spec):
             return  # an engine makes its own weights of the whole ones
         _refuse_quantized(config, self.spec)
 
@@ -247,8 +249,21 @@ def _refuse_quantized(config: Any, spec: LoadSpec) -> None:
     for name in ("quantization_config", "device_map"):
         if name in dict(spec.extra):
             raise OptionError(f"--quantize and --set {name}: give one of them")
-    if spec.gguf or getattr(config, "quantization_config", None) is not None:
+    if getattr(config, "quantization_config", None) is not None:
         raise OptionError(f"the weights of '{spec.source}' are quantised already: no --quantize")
+
+
+def _refuse_gguf(spec: LoadSpec, file: str) -> None:
+    """Refuse to quantise a GGUF file before it is fetched or read: transformers never does."""
+    if file and spec.quantize and _by_torch(spec):
+        raise OptionError(
+            f"'{file}' is a GGUF file, which transformers can't quantise again: leave out "
+            "--quantize; --engine llamacpp runs it with weights as small as they are in it"
+        )
+
+
+def _by_torch(spec: LoadSpec) -> bool:
+    return spec.engine in {"", "torch"}
 
 
 def _is_auto(chosen: Any) -> bool:

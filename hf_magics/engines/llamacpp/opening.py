@@ -20,6 +20,7 @@ _MAGIC = b"GGUF"
 _SHARE = 4  # of the memory that is free, a quarter may hold keys and values
 _LEAST = 512
 _MOST = 2**31
+_LARGEST = 3.4028234663852886e38  # of float32, in which llama.cpp takes it
 _OURS = {
     **dict.fromkeys(("self", "kwargs"), "it is no argument"),
     "model_path": "the source says which file",
@@ -81,6 +82,8 @@ def check_words(words: Mapping[str, Any]) -> None:
             raise OptionError(f"--set {name}={value}: a whole number is needed, from 1 on")
         if name in _FREE and not isinstance(value, (bool, int, float)):
             raise OptionError(f"--set {name}={value}: a number, true or false is needed")
+        if name in _FREE and not abs(value) <= _LARGEST:  # NaN is no number of any size
+            raise OptionError(f"--set {name}={value}: a finite number is needed, or leave it out")
 
 
 def read_header(path: Path) -> Header:

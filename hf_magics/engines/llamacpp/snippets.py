@@ -39,32 +39,58 @@ def generate_words(sampling: Sampling) -> dict[str, Any]:
 def writing(
     given: Sequence[str] | Sequence[Sequence[int]], sampling: Sampling, made: Plan
 ) -> Snippet:
-    """Return a completion for each prompt; its text is without the stop string."""
+    """Return a text for each prompt, or as many as are asked for."""
     several = made.sequences > 1
     words = _words(sampling, made)
     if several:
         words["seed"] = Name(f"{made.seed} + number")
     loop = f" for number in range({made.sequences})" if several else ""
-    prompts = call("", list(given))[1:-1].strip().removesuffix(",")
-    return Snippet(
-        (),
-        (
-            f"prompts = {prompts}",
-            "outputs = [",
-            f"    {_indented(call('llm.create_completion', Name('prompt'), **words))}",
-            f"    for prompt in prompts{loop}",
-            "]",
-            'texts = [output["choices"][0]["text"] for output in outputs]',
-        ),
-    )
+    prompts = f"prompts = {call('', list(given))[1:-1].strip().removesuffix(',')}"
+    completion = call("llm.create_completion", Name("prompt"), **words)
+    if made.stop:
+        above = _reading('choice["text"]')
+        return Snippet((), (*above, prompts, *_each("texts", _until(made, completion), loop)))
+    texts = 'texts = [output["choices"][0]["text"] for output in outputs]'
+    return Snippet((), (prompts, *_each("outputs", completion, loop), texts))
 
 
 def replying(sampling: Sampling, made: Plan) -> Snippet:
     """Return one reply to ``messages``."""
-    made_ = call("llm.create_chat_completion", Name("messages"), **_words(sampling, made))
+    reply = call("llm.create_chat_completion", Name("messages"), **_words(sampling, made))
+    if made.stop:
+        above = _reading('choice["delta"].get("content", "")')
+        return Snippet((), (*above, f"text = {_until(made, reply)}", "texts = [text]"))
     return Snippet(
-        (), (f"output = {made_}", 'texts = [output["choices"][0]["message"]["content"]]')
+        (), (f"output = {reply}", 'texts = [output["choices"][0]["message"]["content"]]')
     )
+
+
+def _each(name: str, value: str, loop: str) -> tuple[str, ...]:
+    return (f"{name} = [", f"    {_indented(value)}", f"    for prompt in prompts{loop}", "]")
+
+
+def _reading(text: str) -> tuple[str, ...]:
+    """Return a function that ends a text as we do: llama.cpp's own ``stop`` leaves the string off.
+
+    Args:
+        text: What a ``choice`` of a chunk adds, as source.
+    """
+    return (
+        "def read_until(stops, chunks):",
+        '    text = ""',
+        "    for chunk in chunks:",
+        '        choice = chunk["choices"][0]',
+        f"        text += {text}",
+        "        if any(stop in text for stop in stops):",
+        "            break",
+        "    return text",
+        "",
+        "",
+    )
+
+
+def _until(made: Plan, chunks: str) -> str:
+    return call("read_until", list(made.stop), Name(_indented(chunks)))
 
 
 def _words(sampling: Sampling, made: Plan) -> dict[str, Any]:
@@ -77,7 +103,7 @@ def _words(sampling: Sampling, made: Plan) -> dict[str, Any]:
         words["repeat_penalty"] = sampling.repeat
         words["frequency_penalty"] = sampling.frequency
         words["presence_penalty"] = sampling.presence
-    return words | ({"stop": list(made.stop)} if made.stop else {})
+    return words | ({"stream": True} if made.stop else {})
 
 
 def _indented(lines: str) -> str:

@@ -77,6 +77,37 @@ def find(key: str) -> Path | None:
     return folder if whole else None
 
 
+def check_of_use() -> None:
+    """Refuse a folder that holds nothing and can't be written: before anything is loaded.
+
+    One that holds models is of use as it is, where the one that is asked for is among them.
+
+    Raises:
+        EngineError: It is of no use.
+    """
+    try:
+        held = any(cache_folder().iterdir())
+    except OSError:
+        held = False
+    if not held:
+        check_writable()
+
+
+def check_writable() -> None:
+    """Refuse a folder that can't be written, before there is something to write.
+
+    Raises:
+        EngineError: It can't.
+    """
+    root = cache_folder()
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=root, prefix="new-"):
+            return
+    except OSError as error:
+        raise _unwritable(root, error) from error
+
+
 def store(key: str, write: Callable[[Path], None]) -> Path:
     """Make the folder of that key, whole or not at all, in place of a broken one; return it.
 
@@ -97,10 +128,14 @@ def store(key: str, write: Callable[[Path], None]) -> Path:
             (staging / _SUMS).write_text(json.dumps(_sums(staging)), encoding="utf-8")
             return _put(staging, root / key)
     except (OSError, RuntimeError) as error:  # the second is what OpenVINO raises on a full disk
-        raise EngineError(
-            f"the converted model can't be written to '{root}': {one_line(error)[:200]}; the "
-            "environment variable HF_MAGICS_CACHE names another folder"
-        ) from error
+        raise _unwritable(root, error) from error
+
+
+def _unwritable(root: Path, error: Exception) -> EngineError:
+    return EngineError(
+        f"the converted model can't be written to '{root}': {one_line(error)[:200]}; the "
+        "environment variable HF_MAGICS_CACHE names another folder"
+    )
 
 
 def _put(staging: Path, target: Path) -> Path:

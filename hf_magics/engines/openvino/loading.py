@@ -43,6 +43,7 @@ def load(
     packages.openvino()
     if spec.quantize:
         packages.nncf()
+    cache.check_of_use()
     # the graph is for the CPU and computes in float32: so is what it is made of
     spec = dataclasses.replace(spec, device="cpu", dtype="float32")
 
@@ -152,6 +153,7 @@ class _Making:
         there = cache.find(key)
         if there is not None:
             return there, "from the cache"
+        cache.check_writable()
         made = graph.convert(self.model, self.batches[0], self.fixed)
         if self.quantize:
             made = graph.compress(made, self.notes)

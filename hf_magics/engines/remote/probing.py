@@ -78,7 +78,8 @@ def _listed(server: Server) -> dict[str, dict[str, Any]] | None:
             raise
         return None
     rows = answer.get("data") if isinstance(answer, dict) else None
-    named = [one for one in rows or () if isinstance(one, dict) and isinstance(one.get("id"), str)]
+    rows = rows if isinstance(rows, list) else []
+    named = [one for one in rows if isinstance(one, dict) and isinstance(one.get("id"), str)]
     return {one["id"]: one for one in named} or None
 
 

@@ -9,16 +9,16 @@ from urllib.request import getproxies
 from huggingface_hub import constants
 
 from hf_magics.engines.remote.address import Address
-from hf_magics.engines.remote.wire import TOKEN, http
+from hf_magics.engines.remote.wire import LIMIT, TOKEN, http
 from hf_magics.inference.generation.options import Plan
 from hf_magics.snippets import Name, Snippet, call, quoted
 
 _BODY_NAMES = ("temperature", "top_p", "frequency_penalty", "presence_penalty")
 
 
-def body_words(made: Plan) -> dict[str, Any]:
-    """Return the fields of a request that say how to write."""
-    words: dict[str, Any] = {"max_tokens": made.limit, "temperature": 0.0}
+def body_words(made: Plan, limit: str = LIMIT) -> dict[str, Any]:
+    """Return the fields of a request that say how to write; ``limit`` is that of the tokens."""
+    words: dict[str, Any] = {limit: made.limit, "temperature": 0.0}
     if made.sampled:
         words["temperature"] = 1.0
     words |= {
@@ -44,10 +44,22 @@ def loading(address: Address, timeout: float) -> Snippet:
 
 
 def writing(
-    model: str, given: Sequence[str] | Sequence[Sequence[int]], made: Plan, timeout: float
+    model: str,
+    given: Sequence[str] | Sequence[Sequence[int]],
+    made: Plan,
+    timeout: float,
+    limit: str,
 ) -> Snippet:
-    """Return a completion for each prompt; the client has no method for these."""
-    words = body_words(made)
+    """Return a completion for each prompt; the client has no method for these.
+
+    Args:
+        model: What the server calls it.
+        given: The prompts.
+        made: The options.
+        timeout: How long the server may send nothing, in seconds.
+        limit: What the server calls the limit of tokens.
+    """
+    words = body_words(made, limit)
     several = made.sequences > 1
     if several and made.seed is not None:
         words["seed"] = Name(f"{made.seed} + number")
@@ -77,9 +89,11 @@ def writing(
     )
 
 
-def replying(model: str, made: Plan) -> Snippet:
-    """Return one reply to ``messages``."""
-    words = body_words(made)
+def replying(model: str, made: Plan, limit: str) -> Snippet:
+    """Return one reply to ``messages``; ``limit`` is what the server calls that of the tokens."""
+    words = body_words(made, limit)
+    if limit != LIMIT:  # the client has no argument of that name
+        words["extra_body"] = Name(f"{{{quoted(limit)}: {words.pop(limit)}}}")
     made_ = call("client.chat_completion", Name("messages"), model=model, **words)
     return Snippet((), (f"output = {made_}", "texts = [output.choices[0].message.content]"))
 

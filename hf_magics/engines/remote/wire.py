@@ -23,6 +23,9 @@ from hf_magics.errors import EngineError, OptionError
 TOKEN = "HF_MAGICS_ENDPOINT_TOKEN"  # noqa: S105 - the name of a variable
 CONNECT_S = 10.0
 UNAUTHORISED = (401, 403)
+LIMIT = "max_tokens"
+_OTHER_LIMIT = "max_completion_tokens"  # of servers that refuse the first, and name this one then
+_BAD_REQUEST = 400
 _LONGEST_LINE = 4_000_000  # bytes of one event
 _LONGEST_REFUSAL = 64_000
 _SAID = 300  # characters of what a server says of an error
@@ -55,6 +58,7 @@ class Server:
         self.address = address
         self._timeout = timeout
         self._client = _client(address, timeout)
+        self._limits: dict[str, str] = {}
 
     def get(self, path: str) -> Any:
         """Return what a path of the API holds.
@@ -64,17 +68,47 @@ class Server:
             EngineError: The server can't be reached.
         """
         with self._asked("GET", path) as response:
-            return self._parsed(_body(response))
+            data = _body(response)
+        try:
+            return self._parsed(data)
+        except EngineError as error:
+            raise RefusedError(str(error), _OK) from error
 
     def events(self, path: str, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Ask for a stream, and give each of its events.
 
-        Closing the iterator closes the connection, and the server stops.
+        Closing the iterator closes the connection, and the server stops. Where the server refuses
+        the name of ``max_tokens`` and tells its own, it is asked once more, by that from then on.
 
         Raises:
             RefusedError: The server does not do it.
             EngineError: The server can't be reached, or its answer breaks off.
         """
+        try:
+            yield from self._streamed(path, body)
+        except RefusedError as error:
+            if not self._renames(path, error):
+                raise
+        else:
+            return
+        self._limits[path] = _OTHER_LIMIT
+        yield from self._streamed(path, body)
+
+    def limit_name(self, path: str) -> str:
+        """Return what a path calls ``max_tokens``, as far as it has told."""
+        return self._limits.get(path, LIMIT)
+
+    def close(self) -> None:
+        """Close what is open."""
+        self._client.close()
+
+    def _renames(self, path: str, error: RefusedError) -> bool:
+        told = error.status == _BAD_REQUEST and _OTHER_LIMIT in str(error)
+        return told and self.limit_name(path) == LIMIT
+
+    def _streamed(self, path: str, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        limit = self.limit_name(path)
+        body = {limit if name == LIMIT else name: value for name, value in body.items()}
         with self._asked("POST", path, {**body, "stream": True}) as response:
             kind = response.headers.get("content-type", "")
             if not kind.startswith("text/event-stream"):
@@ -85,10 +119,6 @@ class Server:
                     _OK,
                 )
             yield from self._read(response)
-
-    def close(self) -> None:
-        """Close what is open."""
-        self._client.close()
 
     def _read(self, response: Any) -> Iterator[dict[str, Any]]:
         finished = False

@@ -136,11 +136,12 @@ class RemoteWriter:
 
     def writing(self, given: Sequence[str] | Sequence[Sequence[int]], made: Plan) -> Snippet:
         """Return the plain code that writes on."""
-        return snippets.writing(self._model, given, made, self._timeout)
+        limit = self._server.limit_name(TEXT)
+        return snippets.writing(self._model, given, made, self._timeout, limit)
 
     def replying(self, made: Plan) -> Snippet:
         """Return the plain code that answers ``messages``."""
-        return snippets.replying(self._model, made)
+        return snippets.replying(self._model, made, self._server.limit_name(CHAT))
 
     def close(self) -> None:
         """Close the connection."""

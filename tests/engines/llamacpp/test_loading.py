@@ -71,6 +71,10 @@ def test_the_page_says_what_there_is(loaded, smollm2):
             "--set lora_path: merge the adapter",
         ),
         ("%hf_load $path --engine llamacpp --set numa=x", "--set numa=x: a number, true or false"),
+        *(
+            (f"%hf_load $path --engine llamacpp --set rope_freq_{one}", "a finite number is needed")
+            for one in ("base=NaN", "base=Infinity", "scale=-Infinity", "scale=1e39")
+        ),
         ("%hf_load $path --engine lamacpp", "did you mean 'llamacpp'?"),
         ("%hf_load $path --engine llamacpp -n smol", "'smol' is loaded already"),
     ],

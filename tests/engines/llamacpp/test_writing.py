@@ -113,6 +113,28 @@ def test_a_stop_string_ends_the_text(smol, plain):
     )
 
 
+def test_the_code_keeps_the_stop_string_as_the_result_does(smol):
+    """Of a text, of several that are drawn, and of a reply; with the rest of its last token."""
+    asked = {"max_new_tokens": 16, "stop": ["Empire", "la"]}
+    drawn = {"temperature": 0.8, "seed": 3, "sequences": 2}
+    one, two = hf.generate(PROMPT, **asked), hf.generate([PROMPT, "Rome is"], **asked, **drawn)
+    turn = hf.chat(MESSAGES[0]["content"], **asked)
+    texts = (one.text[0], two.text[0], turn.text)
+    for text, end in zip(texts, ("Empire", " largest", "la"), strict=True):
+        assert text.endswith(end)
+    assert texts_of(one.code) == one.text
+    assert texts_of(two.code) == two.text
+    assert texts_of(turn.code) == [turn.text]
+
+
+def texts_of(code) -> list[str]:
+    """What a result's code writes."""
+    names: dict = {}
+    exec(code, names)
+    names["llm"].close()
+    return names["texts"]
+
+
 def test_an_end_token_ends_the_text(smol):
     """It is the last token, and no part of the text."""
     result = hf.generate(

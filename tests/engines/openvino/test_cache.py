@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 from transformers import BertModel
 
 from hf_magics.engines.openvino import cache as caching
+from hf_magics.engines.openvino import graph
 from hf_magics.errors import EngineError
 from hf_magics.modeling.weights import weights_hash
 from tests.engines.conftest import rows
@@ -73,6 +75,38 @@ def test_a_folder_that_cannot_be_written_is_one_line(hf, tiny, tmp_path, monkeyp
     with pytest.raises(EngineError, match="HF_MAGICS_CACHE names another folder"):
         load(hf, tiny())
     assert len(session) == 0
+
+
+def test_an_empty_folder_that_cannot_be_written_is_told_first(hf, tmp_path, monkeypatch, session):
+    """Before anything is loaded: a source that is not there would be the next line."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("HF_MAGICS_CACHE", str(tmp_path / "file"))
+    with pytest.raises(EngineError, match="HF_MAGICS_CACHE names another folder"):
+        load(hf, str(tmp_path / "absent"))
+    assert len(session) == 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs a folder that nobody writes")
+def test_a_folder_that_cannot_be_written_is_told_before_converting(
+    hf, tiny, tmp_path, monkeypatch, session
+):
+    """Where it holds what may be the model that is asked for, the weights are read first."""
+    (tmp_path / "openvino").symlink_to("/proc/self/fd")
+    monkeypatch.setenv("HF_MAGICS_CACHE", str(tmp_path))
+    monkeypatch.setattr(graph, "convert", lambda *_: pytest.fail("it was converted"))
+    with pytest.raises(EngineError, match="HF_MAGICS_CACHE names another folder"):
+        load(hf, tiny())
+    assert len(session) == 0
+
+
+def test_a_folder_that_is_only_read_gives_what_it_holds(hf, tiny, own):
+    """A cache of several users need not be each one's to write."""
+    load(hf, tiny())
+    own.chmod(0o555)
+    try:
+        assert rows(load(hf, tiny()))["conversion"].endswith("from the cache")
+    finally:
+        own.chmod(0o755)
 
 
 def test_the_folder_is_the_users_own(monkeypatch, tmp_path):

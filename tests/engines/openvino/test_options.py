@@ -48,6 +48,16 @@ def test_a_missing_package_names_its_extra(hf, tiny, session, monkeypatch, missi
     assert len(session) == 0
 
 
+@pytest.mark.parametrize("options", [{}, {"gguf": "cut.gguf"}])
+def test_a_gguf_file_is_not_quantised_again(hf, session, tmp_path, options):
+    """Told at once: nothing of the file is read, and no package is asked for that would not help."""
+    (tmp_path / "cut.gguf").write_bytes(b"GGUF")
+    source = tmp_path if options else tmp_path / "cut.gguf"
+    with pytest.raises(OptionError, match=r"^'cut\.gguf' is a GGUF file, .*leave out --quantize"):
+        hf.load(str(source), quantize="int8", device="cpu", **options)
+    assert len(session) == 0
+
+
 class _Without:
     """An importer for which a package is not there."""
 

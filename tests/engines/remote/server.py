@@ -27,6 +27,7 @@ class Answering:
         token: the one that it wants, ``""`` for none.
         refuses: path -> (status, body): what it answers there.
         fields: fields of a request that it answers 400 to.
+        renamed: whether it wants ``max_completion_tokens``, and names it where ``max_tokens`` comes.
         chances: whether it tells probabilities.
         lines: the raw lines of its streams, in the place of what it would say.
         cut: after so many events the connection breaks off.
@@ -41,6 +42,7 @@ class Answering:
         self.token = ""
         self.refuses = {}
         self.fields = ()
+        self.renamed = False
         self.chances = True
         self.lines = None
         self.cut = None
@@ -53,16 +55,20 @@ class Answering:
         self.left = threading.Event()
         self.url = ""
 
+    def limit(self, body, otherwise=None):
+        """The tokens that are asked for."""
+        return body.get("max_completion_tokens" if self.renamed else "max_tokens", otherwise)
+
     def events(self, body, *, chat):
         """The events of an answer."""
-        for text, chance, top in TOKENS[: body.get("max_tokens")]:
+        for text, chance, top in TOKENS[: self.limit(body)]:
             logs = None
             if self.chances and body.get("logprobs"):
                 logs = _chat_logs(text, chance, top) if chat else _text_logs(text, chance, top)
             yield _event(text, logs, chat=chat)
         yield _event("", None, chat=chat, finish_reason=self.finish)
         if self.usage:
-            written = min(body.get("max_tokens", 99), len(TOKENS))
+            written = min(self.limit(body, 99), len(TOKENS))
             counts = {"prompt_tokens": 7, "completion_tokens": written, "total_tokens": 7 + written}
             yield {
                 "choices": [],
@@ -103,6 +109,13 @@ class _Handler(BaseHTTPRequestHandler):
         says.asked.append((self.path, body))
         if self._refuses():
             return
+        if says.renamed and "max_tokens" in body:
+            said = (
+                "Unsupported parameter: 'max_tokens' is not supported with this model. Use "
+                "'max_completion_tokens' instead."
+            )
+            self._send(400, json.dumps({"error": {"message": said}}).encode())
+            return
         unknown = [name for name in says.fields if name in body]
         if unknown:
             self._send(400, json.dumps({"error": {"message": f"no {unknown[0]} here"}}).encode())
@@ -110,7 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
         if body.get("stream"):
             self._stream(says, body)
             return
-        texts = TEXT if body["max_tokens"] >= len(TOKENS) else TOKENS[0][0]
+        texts = TEXT if says.limit(body) >= len(TOKENS) else TOKENS[0][0]
         choice = {"text": texts, "message": {"role": "assistant", "content": texts}}
         answer = {"id": "", "created": 0, "model": "", "system_fingerprint": "", "usage": None}
         choice |= {"index": 0, "finish_reason": "stop"}

@@ -89,6 +89,17 @@ def test_what_a_server_does_not_list_is_taken_at_its_word(session, server):
 
 
 @pytest.mark.parametrize(
+    "answer", [b"<html>Welcome</html>", b"", b"\xff", b"[" * 100_000, b"[5]", b'{"data": 5}']
+)
+def test_a_list_that_can_not_be_read_is_as_none(session, server, answer):
+    """A server that answers its path with a page of its own, for example, is served from as well."""
+    server.refuses = {"models": (200, answer)}
+    result = hf.load("anything", endpoint=server.url)
+    assert any("lists no models: 'anything' was taken at its word" in one for one in notes(result))
+    assert hf.generate("Hi", max_new_tokens=3).text
+
+
+@pytest.mark.parametrize(
     "given",
     [
         "http://localhost:8000",

@@ -245,10 +245,50 @@ def test_the_code_runs_and_gives_the_same(served, server, monkeypatch, token_set
     server.asked.clear()
     for result, texts in ((written, written.text), (drawn, drawn.text), (turn, [turn.text])):
         assert "canary" not in result.code
-        code = f"{result.code}\nprint(texts == {texts!r})"
-        ran = subprocess.run(
-            [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False
-        )
-        assert ran.stdout == "True\n", ran.stderr
+        assert_writes(result.code, texts)
     assert set(server.signed) == {"Bearer canary" if token_set else "Bearer none"}
     assert [body["seed"] for _, body in server.asked if "seed" in body] == seeds
+
+
+def test_a_server_that_names_another_limit_is_asked_by_that(session, server, monkeypatch):
+    """Once in each way it refuses; from then on it is asked at once, and the code asks so too."""
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    server.renamed = True
+    hf.load("org/model", name="far", endpoint=server.url)
+    assert [limits_of(body) for _, body in server.asked] == [
+        ["max_tokens"],
+        ["max_completion_tokens"],
+    ] * 2
+    server.asked.clear()
+    written, turn = hf.generate("Hi", max_new_tokens=3), hf.chat("Hi", max_new_tokens=3)
+    for result, texts in ((written, written.text), (turn, [turn.text])):
+        assert texts == [TEXT]
+        assert_writes(result.code, texts)
+    bodies = [body for _, body in server.asked]
+    assert [limits_of(body) for body in bodies] == [["max_completion_tokens"]] * 4
+    assert {body["max_completion_tokens"] for body in bodies} == {3}
+
+
+def test_a_limit_that_is_renamed_later_is_told_once(served, server):
+    """Another model may stand behind the address by then; what else is refused is one line."""
+    server.renamed = True
+    assert hf.generate("Hi", max_new_tokens=3).text == hf.generate("Hi", max_new_tokens=3).text
+    assert len(server.asked) == 3
+    server.refuses = {"completions": (400, {"error": "max_completion_tokens: too many"})}
+    with pytest.raises(EngineError, match="400: max_completion_tokens: too many"):
+        hf.generate("Hi")
+    assert len(server.asked) == 4
+
+
+def assert_writes(code, texts):
+    """Run a result's code, in a process of its own."""
+    code = f"{code}\nprint(texts == {texts!r})"
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False
+    )
+    assert ran.stdout == "True\n", ran.stderr
+
+
+def limits_of(body) -> list[str]:
+    """The names by which a request says how many tokens it wants."""
+    return [name for name in body if name.startswith("max_")]
