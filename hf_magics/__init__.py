@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from hf_magics.api import (
     add,
+    attention,
     chat,
     config,
     drop,
@@ -38,6 +39,7 @@ __all__ = [
     "HFMagicsError",
     "Settings",
     "add",
+    "attention",
     "chat",
     "config",
     "drop",

@@ -223,3 +223,19 @@ class LayersSpec:
     texts: tuple[str, ...] = ()
     ids: TokenIds = ()
     variable: str = ""
+
+
+@dataclass(frozen=True)
+class AttentionSpec:
+    """The attention weights of one input: of a ``layer``, a ``head``, or all where they are None.
+
+    ``kind`` is ``self``, ``encoder``, ``decoder`` or ``cross``; ``""`` is the model's first.
+    """
+
+    name: str
+    texts: tuple[str, ...] = ()
+    ids: TokenIds = ()
+    layer: int | None = None
+    head: int | None = None
+    kind: str = ""
+    variable: str = ""

@@ -1,4 +1,4 @@
-"""The verbs that look inside a model: its layers."""
+"""The verbs that look inside a model: its layers, its attention."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from hf_magics.modeling.store import session
 from hf_magics.settings import DEFAULTS, Settings
 
 if TYPE_CHECKING:
+    from hf_magics.inside.attention_pages import AttentionResult
     from hf_magics.inside.layer_pages import LayersResult
 
 
@@ -61,3 +62,37 @@ def layers(
         variable=variable,
     )
     return looking.layers(spec, read, session, settings)
+
+
+def attention(
+    inputs: Any,
+    *,
+    model: str = "",
+    layer: int | None = None,
+    head: int | None = None,
+    kind: str = "",
+    variable: str = "",
+) -> AttentionResult:
+    """Show which token of an input looks at which, in each head of each layer.
+
+    Args:
+        inputs: A text, a pair of texts parted by a tab (an encoder-decoder takes the second for
+            its decoder), token IDs, or a dictionary of tensors.
+        model: The name of a model; the current one where there is none.
+        layer: The layer, from 0; all where it is None.
+        head: The head, from 0; all where it is None.
+        kind: ``self``, ``encoder``, ``decoder`` or ``cross``, where a model has several.
+        variable: The notebook's name of the inputs.
+
+    Raises:
+        HFMagicsError: No such model, layer, head or kind; the model gives no attention weights; or
+            an input that can't be run.
+    """
+    from hf_magics.specs import AttentionSpec
+
+    with first_import():
+        from hf_magics.inference.inputs import read_inputs
+        from hf_magics.inside import attention as looking
+    read = read_inputs(inputs)
+    spec = AttentionSpec(model, read.texts, read.ids, layer, head, kind, variable)
+    return looking.attention(spec, read, session)

@@ -191,7 +191,7 @@ def _row(columns: tuple[Column, ...], row: tuple[Cell, ...]) -> str:
 
 
 def _cell(column: Column, cell: Cell, *, heads: bool) -> str:
-    style = f"text-align:{column.align}{_white_space(column, cell)}"
+    style = f"text-align:{column.align}{_white_space(column, cell)}{_background(cell)}"
     content = _content(cell)
     if column.mono and isinstance(cell, str) and cell:
         content = f"<samp>{content}</samp>"
@@ -226,7 +226,7 @@ def _content(cell: Cell) -> str:  # noqa: PLR0911 - one arm a cell
         case Bar():
             return _bar(cell)
         case Tint():
-            return _tint(cell)
+            return _text(cell.text)
         case _:
             assert_never(cell)
 
@@ -249,10 +249,10 @@ def _bar(bar: Bar) -> str:
     return f'<span style="{style}">{_text(bar.text)}</span>'
 
 
-def _tint(tint: Tint) -> str:
-    colour = _shade(tint.strength, _ORANGE if tint.strength >= 0 else _BLUE)
-    style = f"display:inline-block;min-width:100%;padding:0 4px;background:{colour}"
-    return f'<span style="{style}">{_text(tint.text)}</span>'
+def _background(cell: Cell) -> str:
+    if not isinstance(cell, Tint) or abs(cell.strength) < _CLEAR:
+        return ""
+    return f";background:{_shade(cell.strength, _ORANGE if cell.strength >= 0 else _BLUE)}"
 
 
 def _shade(strength: float, colour: str) -> str:

@@ -44,6 +44,8 @@ _FAINT = 0.9
 _NO_NUMBER = "?"
 _MOST_FOLDED = 3  # a terminal can't fold: the details must not bury the answer
 _BAR = 10  # characters
+_MANY_COLUMNS = 12  # of more, rows are no records: a matrix is parted
+_FEWEST = 2  # columns of a part: the first, and one that it heads
 _CELL_SHADES = (2, 16)  # rows and columns
 # stands for a space that tabulate would strip: visible() leaves no such character in a text
 _KEPT_SPACE = "\ue000"
@@ -173,7 +175,25 @@ def _rows(table: Table, width: int) -> str:
         widths = fitted([column.breadth for column in kept], flexible, _room(kept, width))
         if widths:
             return "\n".join(filter(None, (_in_every_row(said, width), _grid(kept, widths))))
+    if len(columns) > _MANY_COLUMNS:
+        return _panels(columns, width)
     return _records(columns, width)
+
+
+def _panels(columns: list[_Column], width: int) -> str:
+    """As several grids one under the other, each with the first column: a wide matrix."""
+    panels, at = [], 1
+    while at < len(columns):
+        kept = [columns[0]]
+        while at < len(columns) and (len(kept) < _FEWEST or _fits([*kept, columns[at]], width)):
+            kept.append(columns[at])
+            at += 1
+        panels.append(_grid(kept, [column.breadth for column in kept]))
+    return "\n\n".join(panels)
+
+
+def _fits(columns: list[_Column], width: int) -> bool:
+    return sum(column.breadth for column in columns) <= _room(columns, width)
 
 
 def _in_every_row(columns: list[_Column], width: int) -> str:

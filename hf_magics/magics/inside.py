@@ -1,4 +1,4 @@
-"""The magics that look inside a model: layers."""
+"""The magics that look inside a model: layers, attention."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from hf_magics import api
 from hf_magics.display.shown import Shown
 from hf_magics.magics.arguments import fields_for, only
 from hf_magics.magics.base import Base, magic
+from hf_magics.magics.binding import check_output
+from hf_magics.magics.generation import MODEL
 from hf_magics.magics.options import HEAD, INPUT, OUTPUT, WHOLE, Asked, options, payload
 
 
@@ -54,6 +56,37 @@ class InsideMagics(Base):
             **fields_for(api.layers, asked),
         )
         return self.give(asked, result, self.hf_layers)
+
+    @line_cell_magic
+    @magic
+    @options(
+        "hf_attention [options] TEXT (or %%hf_attention [options], and a line)",
+        MODEL,
+        argument("--layer", type=int, default=None, metavar="L", help="one layer, from 0"),
+        argument("--head", type=int, default=None, metavar="H", help="one head, from 0"),
+        argument("--kind", default="", metavar="K", help="self, encoder, decoder or cross"),
+        INPUT,
+        *OUTPUT,
+        WHOLE,
+    )
+    def hf_attention(self, line: str, cell: str | None = None) -> Shown:
+        """Show which token of a line looks at which, in each head of each layer.
+
+        A tab parts a pair: what one text sees of the other, or source and target of a translation.
+
+        Examples:
+            %hf_attention The cat sat on the mat.
+            %hf_attention --layer 3 --head 5 The cat sat on the mat.
+            %hf_attention -m t5 --kind cross -i pair
+        """
+        asked = self.ask(self.hf_attention, line, cell, has_text=True)
+        o = asked.options
+        inputs, variable = payload(asked, self.variables)
+        check_output(o.output, self.variables, inputs)
+        result = api.attention(
+            inputs, model=o.model, layer=o.layer, head=o.head, kind=o.kind, variable=variable
+        )
+        return self.give(asked, result, self.hf_attention)
 
     def _inputs(self, asked: Asked) -> tuple[Any, str]:
         """Return what is run, None where nothing is."""

@@ -231,6 +231,7 @@ CHOICES = {
     "--quantize": ("int8", "int4"),
     "--padding": ("longest", "max_length"),
     "--aggregate": ("first", "average", "max"),
+    "--kind": ("self", "encoder", "decoder", "cross"),
     "--pooling": ("mean", "cls", "max", "last"),
 }
 """What Tab offers for an option's value."""

@@ -36,7 +36,9 @@ READ = """pages => pages.map(page => {
     const row = element => [...element.cells].map(cell);
     const rows = [...page.querySelectorAll('table')].map(table => [...table.rows].map(row));
     const named = [...page.querySelectorAll('strong, caption, summary, p')].map(text);
-    return {text: text(page), named, rows};
+    // a terminal has what a picture is called in its place
+    const called = [...page.querySelectorAll('img')].map(image => `(${image.alt})`);
+    return {text: text(page) + called.join(''), named, rows};
 })"""
 # what the browser would make of the HTML as it was sent, beside what is on the screen
 COMPARE = """(pages, sources) => pages.map((page, at) => {

@@ -1,0 +1,200 @@
+"""Attention: which token looks at which, in each head of each layer."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from hf_magics.display.parts import Note
+from hf_magics.display.words import sentence_list
+from hf_magics.errors import InputError, OptionError
+from hf_magics.inference import running, tokenizing
+from hf_magics.inference.inputs import Inputs
+from hf_magics.inference.snippets import input_lines
+from hf_magics.inference.tokenizing import Encoded
+from hf_magics.inside.attention_pages import AttentionResult
+from hf_magics.inside.eager import eager_attention
+from hf_magics.inside.links import Maps
+from hf_magics.inside.token_labels import Place, numbered, places_of
+from hf_magics.modeling.snippets import model_snippet
+from hf_magics.modeling.store import LoadedModel, Session
+from hf_magics.snippets import Snippet, script
+from hf_magics.specs import AttentionSpec, InferSpec
+
+KINDS = {
+    "self": "attentions",
+    "encoder": "encoder_attentions",
+    "decoder": "decoder_attentions",
+    "cross": "cross_attentions",
+}
+"""What each kind is called in an output."""
+
+
+def attention(spec: AttentionSpec, inputs: Inputs, session: Session) -> AttentionResult:
+    """Show the attention weights of one input.
+
+    The weights are those of eager attention, to which the model is switched for this pass. They
+    have the shape (layers, heads, queries, keys); a layer or head that is chosen is no axis.
+
+    Raises:
+        SessionNameError: No such model.
+        InputError: More inputs than one, or the model does not take it.
+        OptionError: No such layer, head or kind; the message has the range.
+        EngineError: An engine computes the model, or it has no torch weights.
+    """
+    loaded = session.get(spec.name)
+    spec = dataclasses.replace(spec, name=loaded.name)
+    running.need_torch(loaded, "%%hf_attention")
+    encoded, given = _encode(loaded, inputs)
+    with loaded.lock, eager_attention(loaded.model) as before:
+        outputs, added = running.once(loaded, given, {"output_attentions": True})
+    given |= added
+    kind, layers = _of_kind(loaded, outputs, spec.kind)
+    weights = _chosen(layers, spec, loaded.name)
+    queries, keys = _places(loaded, given, kind, weights.shape[-2:])
+    numbers = _numbers(spec.layer, len(layers)), _numbers(spec.head, layers[0].shape[1])
+    maps = Maps(kind, queries, keys, *numbers)
+    session.log.append(spec)
+    return AttentionResult(
+        loaded,
+        maps,
+        weights,
+        chosen=(1,) * (spec.head is not None) + (0,) * (spec.layer is not None),
+        notes=_notes(encoded, before),
+        code=script(model_snippet(loaded), _snippet(spec, encoded, kind, given)),
+    )
+
+
+def _notes(encoded: Encoded, before: str) -> tuple[Note, ...]:
+    notes = [Note(one) for one in tokenizing.notes_on(encoded)]
+    if before:
+        said = f"computed with eager attention, which gives its weights; back at {before}"
+        notes.append(Note(said, "info"))
+    return tuple(notes)
+
+
+def _encode(loaded: LoadedModel, inputs: Inputs) -> tuple[Encoded, dict[str, Any]]:
+    """Return the one input; of an encoder-decoder's pair the second text is the decoder's."""
+    if inputs.count > 1:
+        raise InputError(
+            f"attention is drawn for one line, and there are {inputs.count}: a tab parts a pair, "
+            "--whole takes a cell as one"
+        )
+    pair = inputs.texts[0].split("\t") if inputs.texts else []
+    if not getattr(loaded.config, "is_encoder_decoder", False) or len(pair) != _PAIR:
+        encoded = tokenizing.encode_inputs(loaded, inputs, None)
+        return encoded, dict(encoded.inputs)
+    encoded = tokenizing.encode(loaded, pair[:1])
+    target = tokenizing.encode(loaded, pair[1:])
+    return encoded, {**encoded.inputs, "decoder_input_ids": target.inputs["input_ids"]}
+
+
+_PAIR = 2
+
+
+def _of_kind(loaded: LoadedModel, outputs: Any, asked: str) -> tuple[str, tuple[Any, ...]]:
+    """Return the attentions of the kind that was asked for; of a pair's cross first."""
+    found = _kinds(outputs)
+    if not found:
+        raise InputError(
+            f"{loaded.name} is a {type(loaded.model).__name__}, which gives no attention weights"
+        )
+    if asked and asked not in found:
+        raise OptionError(f"--kind {asked}: {loaded.name} has {', '.join(found)}")
+    kind = asked or next(iter(found))
+    layers = found[kind]
+    shapes = sorted({tuple(one.shape) for one in layers})
+    if len(shapes) > 1 or not _is_map(kind, shapes[0]):
+        raise InputError(
+            f"the attention of {loaded.name} is no map of tokens by tokens: its tensors have the "
+            f"shapes {sentence_list(map(str, shapes))}"
+        )
+    return kind, layers
+
+
+def _is_map(kind: str, shape: tuple[int, ...]) -> bool:
+    """Say whether a tensor is (batch, heads, queries, keys), and no window around each token."""
+    return len(shape) == _DIMENSIONS and (kind == "cross" or shape[-2] == shape[-1])
+
+
+_DIMENSIONS = 4
+
+
+def _kinds(outputs: Any) -> dict[str, tuple[Any, ...]]:
+    """Return the attentions that there are, by kind; of a layer without any there is None."""
+    found = {}
+    for kind, name in KINDS.items():
+        given = outputs.get(name) if isinstance(outputs, Mapping) else None
+        layers = tuple(one for one in given or () if isinstance(one, torch.Tensor))
+        if layers:
+            found[kind] = layers
+    if "cross" in found and found["cross"][0].shape[-2] > 1:
+        return {"cross": found.pop("cross"), **found}
+    return found
+
+
+def _chosen(layers: Sequence[torch.Tensor], spec: AttentionSpec, name: str) -> torch.Tensor:
+    """Return the weights of the layer and head that are asked for, on the CPU."""
+    heads = layers[0].shape[1]
+    for option, asked, count in (("layer", spec.layer, len(layers)), ("head", spec.head, heads)):
+        if asked is not None and not 0 <= asked < count:
+            raise OptionError(f"--{option} {asked}: {name} has {option}s 0 to {count - 1}")
+    some = layers if spec.layer is None else layers[spec.layer : spec.layer + 1]
+    picked = [one[0] if spec.head is None else one[0, spec.head][None] for one in some]
+    return torch.stack([one.detach().cpu() for one in picked])
+
+
+def _numbers(chosen: int | None, count: int) -> tuple[int, ...]:
+    return tuple(range(count)) if chosen is None else (chosen,)
+
+
+def _places(
+    loaded: LoadedModel, given: Mapping[str, Any], kind: str, sizes: Sequence[int]
+) -> tuple[list[Place], list[Place]]:
+    """Return the positions that look, and those that are looked at."""
+    types = given.get("token_type_ids")
+    parts = types[0].tolist() if isinstance(types, torch.Tensor) else ()
+
+    def named(name: str, count: int) -> list[Place]:
+        ids = given.get(name)
+        if not isinstance(ids, torch.Tensor) or ids.shape[-1] != count:
+            return numbered(count)
+        own = parts if name == "input_ids" else ()
+        return places_of(loaded, ids[0].tolist(), own)
+
+    source = "decoder_input_ids" if kind in {"decoder", "cross"} else "input_ids"
+    target = "decoder_input_ids" if kind == "decoder" else "input_ids"
+    return named(source, sizes[0]), named(target, sizes[1])
+
+
+def _snippet(spec: AttentionSpec, encoded: Encoded, kind: str, given: Mapping[str, Any]) -> Snippet:
+    """Return plain code: eager attention, the forward pass, and the weights as one tensor."""
+    decoder = "decoder_input_ids" in given and "decoder_input_ids" not in encoded.inputs
+    texts = spec.texts[0].split("\t")[:1] if decoder and spec.texts else list(spec.texts)
+    asked = InferSpec(spec.name, tuple(texts), spec.ids, variable=spec.variable)
+    lines = [*input_lines(asked, encoded)]
+    if decoder:
+        ids = given["decoder_input_ids"].tolist()
+        lines.append(f'inputs["decoder_input_ids"] = torch.tensor({ids})')
+    name = KINDS[kind]
+    layer = "" if spec.layer is None else f"[{spec.layer}]"
+    head = "" if spec.head is None else f"[{spec.head}]"
+    picked = (
+        f"outputs.{name}{layer}[0]{head}"
+        if layer
+        else (f"torch.stack([layer[0]{head} for layer in outputs.{name}])")
+    )
+    return Snippet(
+        ("import torch",),
+        (
+            'model.set_attn_implementation("eager")  # the one that gives its weights',
+            *lines,
+            "inputs = {name: tensor.to(model.device) for name, tensor in inputs.items()}",
+            "with torch.inference_mode():",
+            "    outputs = model(**inputs, output_attentions=True)",
+            f"attention = {picked}",
+        ),
+    )
