@@ -39,6 +39,17 @@ def run_lines(spec: InferSpec, added: Mapping[str, Any]) -> list[str]:
     return [*lines, "with torch.inference_mode():", f"    outputs = model(**inputs{extra})"]
 
 
+def mask_code(encoded: Encoded) -> str:
+    """Return the expression for where tokens stand in ``inputs``, of a model without a mask too."""
+    ids = 'inputs["input_ids"]'
+    if "attention_mask" in encoded.inputs:
+        return 'inputs["attention_mask"]'
+    if len(set(encoded.lengths)) < 2:  # noqa: PLR2004 - of one length, nothing is padded
+        return f"torch.ones_like({ids})"
+    reach = f"torch.tensor({list(encoded.lengths)}, device=model.device)"
+    return f"(torch.ones_like({ids}).cumsum(dim=1) <= {reach}[:, None]).long()"
+
+
 def tokens_snippet(spec: TokensSpec, pad_word: str = "") -> Snippet:
     """Return the call that gives the IDs, or the text of IDs."""
     if spec.ids:
@@ -109,6 +120,8 @@ def _columns(pairs: list[tuple[str, ...]]) -> tuple[list[Name], list[str]]:
 def _from_ids(encoded: Encoded) -> list[str]:
     ids = encoded.inputs["input_ids"].tolist()
     lines = [f"input_ids = torch.tensor({ids})"]
+    if "attention_mask" not in encoded.inputs:
+        return [*lines, 'inputs = {"input_ids": input_ids}']
     if len(set(encoded.lengths)) > 1:
         mask = encoded.inputs["attention_mask"].tolist()
         lines.append(f"attention_mask = torch.tensor({mask})")

@@ -31,6 +31,7 @@ class Encoded:
     longest line), and what else the tokenizer gives. ``lengths`` counts each line's tokens without
     padding. ``pad_word`` is the token that was borrowed for padding, ``""`` where there was no
     need. ``padding``, ``leaving_out`` and ``truncation`` are what else the tokenizer was told.
+    ``hidden_mask`` is the mask of a model whose ``forward`` takes none: where its tokens stand.
     """
 
     inputs: dict[str, torch.Tensor]
@@ -42,6 +43,12 @@ class Encoded:
     padding: Mapping[str, Any] = field(default_factory=dict)
     leaving_out: Mapping[str, Any] = field(default_factory=dict)
     truncation: str = "longest_first"
+    hidden_mask: torch.Tensor | None = None
+
+    @property
+    def mask(self) -> torch.Tensor | None:
+        """1 where a token stands, 0 at padding; None of tensors that came without a mask."""
+        return self.inputs.get("attention_mask", self.hidden_mask)
 
 
 def encode(
@@ -79,7 +86,10 @@ def encode(
     unknown = count_unknown(tokenizer, batch["input_ids"])
     left_out = told_to_leave_out(loaded.model, tokenizer)
     inputs = {name: batch[name] for name in batch if name not in not_taken(loaded.model)}
-    return Encoded(inputs, lengths, limit, cuts, pad_word, unknown, padding, left_out, truncation)
+    told = (padding, left_out, truncation)
+    return Encoded(
+        inputs, lengths, limit, cuts, pad_word, unknown, *told, hidden_mask=batch["attention_mask"]
+    )
 
 
 def from_ids(loaded: LoadedModel, ids: TokenIds, max_length: int | None = None) -> Encoded:
@@ -102,7 +112,9 @@ def from_ids(loaded: LoadedModel, ids: TokenIds, max_length: int | None = None) 
     for row, line in enumerate(kept):
         rows[row, : len(line)] = torch.tensor(line)
         mask[row, : len(line)] = 1
-    return Encoded({"input_ids": rows, "attention_mask": mask}, lengths, limit, cuts)
+    made = {"input_ids": rows, "attention_mask": mask}
+    inputs = {name: made[name] for name in made if name not in not_taken(loaded.model)}
+    return Encoded(inputs, lengths, limit, cuts, hidden_mask=mask)
 
 
 def encode_inputs(loaded: LoadedModel, inputs: Inputs, max_length: int | None) -> Encoded:

@@ -44,7 +44,9 @@ def decoding_of(task: Task, done: Done, *, each: bool) -> Decoding:
     inputs, limit = done.request.inputs, done.encoded.limit
     loaded = done.request.loaded
     if inputs.ids:
-        return Decoding(task.code(done)[1:], each, _padded_ids(pad_id(loaded), limit))
+        masked = "attention_mask" in done.encoded.inputs
+        padded = _padded_ids(pad_id(loaded), limit, masked=masked)
+        return Decoding(task.code(done)[1:], each, padded)
     tokenizer = loaded.tokenizer
     lent = lent_lines("" if tokenizer.pad_token is not None else word_to_borrow(tokenizer))
     words = {
@@ -67,16 +69,17 @@ def decoding_of(task: Task, done: Done, *, each: bool) -> Decoding:
 _PARTED = 'column = [one.split("\\t", 1) if isinstance(one, str) else one for one in column]'
 
 
-def _padded_ids(pad: int, limit: int | None) -> Snippet:
+def _padded_ids(pad: int, limit: int | None, *, masked: bool) -> Snippet:
     cut = f"[:{limit}]" if limit else ""
+    mask = '    "attention_mask": pad_sequence(ones, batch_first=True),'
     return Snippet(
         ("from torch.nn.utils.rnn import pad_sequence",),
         (
             f"ids = [torch.tensor(column[row]{cut}) for row in rows]",
-            "ones = [torch.ones_like(one) for one in ids]",
+            *(["ones = [torch.ones_like(one) for one in ids]"] if masked else []),
             "inputs = {",
             f'    "input_ids": pad_sequence(ids, batch_first=True, padding_value={pad}),',
-            '    "attention_mask": pad_sequence(ones, batch_first=True),',
+            *([mask] if masked else []),
             "}",
             "inputs = {name: tensor.to(model.device) for name, tensor in inputs.items()}",
         ),

@@ -117,7 +117,7 @@ def _lent_pad(request: Request, encoded: Encoded) -> int | None:
     has_own = request.loaded.config.get_text_config().pad_token_id is not None
     if has_own or ids is None or len(ids) == 1:
         return None
-    mask = encoded.inputs.get("attention_mask")
+    mask = encoded.mask
     hidden = ids[:0] if mask is None else ids[mask == 0]
     return int(hidden.flatten()[0]) if hidden.numel() else _NOTHING_PADS
 
