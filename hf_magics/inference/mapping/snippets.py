@@ -28,25 +28,32 @@ class Decoding:
     """What plain code needs of one batch: how its rows become ``inputs``, and what the task does.
 
     ``lent`` goes before the loop. ``each`` where the task makes its own batches: its code is then
-    that of one row, its inputs among it.
+    that of one row, its inputs among it. ``known`` is the expression for whether a row, ``{0}``, is
+    not missing.
     """
 
     snippets: tuple[Snippet, ...]
     each: bool
     inputs: Snippet = _NOTHING
     lent: tuple[str, ...] = ()
+    known: str = ""
+
+
+_A_TEXT = "isinstance({0}, str) and {0}.strip()"
+_ANYTHING = "not isinstance({0}, (float, type(None)))"  # NaN is a float
 
 
 def decoding_of(task: Task, done: Done, *, each: bool) -> Decoding:
     """Return what plain code needs of a batch that was run; of one row where ``each`` is True."""
-    if each:
-        return Decoding(tuple(_of_one(task, done)), each)
     inputs, limit = done.request.inputs, done.encoded.limit
+    known = _A_TEXT if inputs.texts else _ANYTHING
+    if each:
+        return Decoding(tuple(_of_one(task, done)), each, known=known)
     loaded = done.request.loaded
     if inputs.ids:
         masked = "attention_mask" in done.encoded.inputs
         padded = _padded_ids(pad_id(loaded), limit, masked=masked)
-        return Decoding(task.code(done)[1:], each, padded)
+        return Decoding(task.code(done)[1:], each, padded, known=known)
     tokenizer = loaded.tokenizer
     lent = lent_lines("" if tokenizer.pad_token is not None else word_to_borrow(tokenizer))
     words = {
@@ -60,9 +67,10 @@ def decoding_of(task: Task, done: Done, *, each: bool) -> Decoding:
     if all(len(split_pair(text)) > 1 for text in inputs.texts):
         rows = "*map(list, zip(*(column[row] for row in rows)))"
         lent.append(_PARTED)
+        known = _ANYTHING
     made = call("tokenizer", Name(rows), **words)
     lines = (f"inputs = {made}.to(model.device)",)
-    return Decoding(task.code(done)[1:], each, Snippet((), lines), tuple(lent))
+    return Decoding(task.code(done)[1:], each, Snippet((), lines), tuple(lent), known)
 
 
 # a pair of the notebook's is two values, one of a text file a line with a tab
@@ -107,13 +115,16 @@ def _of_row(line: str) -> str:
     return _WRITTEN.sub(lambda found: f"{found[2]!r} + text" if found[2] else "text", line)
 
 
-def map_snippet(spec: MapSpec, source: Source, decoding: Decoding | None) -> tuple[Snippet, ...]:
+def map_snippet(
+    spec: MapSpec, source: Source, decoding: Decoding | None, nothing: str = ""
+) -> tuple[Snippet, ...]:
     """Return the loop over batches of texts about as long, the answers put back in order.
 
     Args:
         spec: What was run.
         source: The rows.
         decoding: What the task does with a batch; None where none was run.
+        nothing: The expression for the answer of a row that has none; ``""`` where all have one.
     """
     first = source.code()
     if decoding is None:
@@ -121,26 +132,35 @@ def map_snippet(spec: MapSpec, source: Source, decoding: Decoding | None) -> tup
     lines = [line for one in decoding.snippets for line in one.lines]
     made = (decoding.inputs, *decoding.snippets)
     imports = ("import torch", *(one for some in made for one in some.imports))
-    loop = _each(lines) if decoding.each else _batches(spec, decoding, lines)
+    loop = (_each if decoding.each else _batches)(spec, decoding, lines, nothing)
     return (first, Snippet(imports, tuple(loop)))
 
 
-def _each(lines: Sequence[str]) -> list[str]:
+def _each(_: MapSpec, decoding: Decoding, lines: Sequence[str], nothing: str) -> list[str]:
+    missing = [
+        f"    if not ({decoding.known.format('text')}):",
+        f"        found.append({nothing})",
+        "        continue",
+    ]
     return [
         "found = []",
         "for text in column:",
+        *(missing if nothing else []),
         *_indented(lines),
         f"    found.extend({_last_name(lines)})",
         "answers = found",
     ]
 
 
-def _batches(spec: MapSpec, decoding: Decoding, lines: Sequence[str]) -> list[str]:
+def _batches(spec: MapSpec, decoding: Decoding, lines: Sequence[str], nothing: str) -> list[str]:
+    known = decoding.known.format("one")
     extra = "".join(f", {name}={value!r}" for name, value in spec.extra)
+    rows = "known" if nothing else "range(len(column))"
     return [
         *decoding.lent,
-        "order = sorted(range(len(column)), key=lambda row: len(column[row]))",
-        "answers = [None] * len(column)",
+        *([f"known = [row for row, one in enumerate(column) if {known}]"] if nothing else []),
+        f"order = sorted({rows}, key=lambda row: len(column[row]))",
+        f"answers = [{nothing or None}] * len(column)",
         "for start in range(0, len(order), 32):",
         "    rows = order[start : start + 32]",
         *_indented(decoding.inputs.lines),

@@ -82,7 +82,10 @@ class Classify(Task):
         """Return logits to labels."""
         kind = kind_of(done.request.loaded.config)
         if kind == "regression":
-            return ("values = outputs.logits.tolist()",)
+            single = "[:, 0]" if done.request.loaded.config.num_labels == 1 else ""
+            return (f"values = outputs.logits{single}.tolist()",)
+        if kind == "multi-label" and done.request.loaded.config.num_labels == 1:
+            return ("probabilities = outputs.logits.float().sigmoid()[:, 0].tolist()",)
         if kind == "multi-label":
             return (
                 "probabilities = outputs.logits.sigmoid()",

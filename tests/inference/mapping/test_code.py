@@ -140,6 +140,62 @@ def test_what_writes(session, minilm):
     assert answers_of(result, session["t5"].model, texts=TEXTS) == list(result.values)
 
 
+def test_what_is_trained_on_a_number(session, minilm):
+    """A regression's number, and the probability of the single label of a cross-encoder."""
+    for name, more in (("number", {"problem_type": "regression"}), ("prob", {})):
+        sizes = {"task": "text-classification", "tokenizer": minilm, "seed": 0, **TINY}
+        hf.new("bert", name=name, num_labels=1, **sizes, **more)
+        model = session[name].model
+        torch.nn.init.normal_(model.classifier.weight)
+        result = hf.map(TEXTS, task="text-classification", variable="texts")
+        expected = list(result.values)
+        assert len({round(one, 3) for one in expected}) > 1
+        assert answers_of(result, model, texts=TEXTS) == pytest.approx(expected, abs=1e-6)
+
+
+GAPS = ["the sky is blue", None, "a film", float("nan"), "", "so", "  "]
+
+
+@pytest.mark.parametrize("rows", [GAPS, pd.Series(GAPS, dtype=object)], ids=["list", "series"])
+def test_rows_that_are_missing(small, rows):
+    """NaN in the place of a vector, as the map has it; the others are in their places."""
+    result = hf.map(rows, task="embed", variable="texts")
+    vectors = torch.stack(answers_of(result, small.model, texts=rows)).numpy()
+    assert vectors.shape == result.embeddings.shape
+    assert np.allclose(vectors, result.embeddings, atol=1e-5, equal_nan=True)
+    assert np.isnan(vectors).all(axis=1).tolist() == [False, True, False, True, True, False, True]
+
+
+def test_labels_of_rows_that_are_missing(sorter):
+    """None, of texts, pairs and token IDs, also where the task makes its own batches."""
+    pairs = [None if one is None else ("so", "so") for one in (1, None, 1)]
+    for column in (GAPS, pairs, [[101, 102], None, [101, 2_000, 102], float("nan")]):
+        result = hf.map(column, task="text-classification", variable="texts")
+        assert None in list(result.values)
+        assert answers_of(result, sorter.model, texts=column) == list(result.values)
+
+
+def test_missing_rows_one_by_one(session, minilm):
+    """None in the place of an answer, where a row is code by itself."""
+    hf.new("bert", name="m", task="question-answering", tokenizer=minilm, seed=0, **TINY)
+    options = {"context": "The sky is blue, said the film's end."}
+    result = hf.map(GAPS, task="question-answering", variable="texts", **options)
+    assert list(result.values).count(None) == 4
+    assert answers_of(result, session["m"].model, texts=GAPS) == list(result.values)
+
+
+def test_cells_that_are_empty(small, tmp_path):
+    """Of a CSV and of JSONL with null."""
+    table, lines = tmp_path / "a.csv", tmp_path / "a.jsonl"
+    table.write_text("text,n\nso,1\n,2\nno film,3\n", encoding="utf-8")
+    lines.write_text('{"text": "so"}\n{"text": null}\n{"text": "no film"}\n', encoding="utf-8")
+    for path in (table, lines):
+        result = hf.map(path, task="embed", column="text")
+        vectors = torch.stack(answers_of(result, small.model)).numpy()
+        assert np.isnan(vectors[1]).all()
+        assert np.allclose(vectors, result.embeddings, atol=1e-5, equal_nan=True)
+
+
 @pytest.mark.parametrize(
     "name", ["a.txt", "a.txt.gz", "a.csv", "a.tsv", "a.csv.gz", "a.jsonl", "a.parquet"]
 )
