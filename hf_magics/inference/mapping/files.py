@@ -36,10 +36,7 @@ class TextFile(Streamed):
 
     def code(self) -> Snippet:
         """Return the lines that read the file whole."""
-        gzipped = self.path.suffix.lower() == ".gz"
-        opened = f'{"gzip." if gzipped else ""}open({str(self.path)!r}, "rt", encoding="utf-8")'
-        lines = (f"with {opened} as file:", '    column = [line.rstrip("\\r\\n") for line in file]')
-        return Snippet(("import gzip",) if gzipped else (), lines)
+        return self._by_lines('line.rstrip("\\r\\n")')
 
     def _columns(self) -> tuple[list[str], list[str]]:
         return [], []

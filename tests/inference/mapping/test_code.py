@@ -184,6 +184,21 @@ def test_missing_rows_one_by_one(session, minilm):
     assert answers_of(result, session["m"].model, texts=GAPS) == list(result.values)
 
 
+@pytest.mark.parametrize("name", ["a.txt", "a.txt.gz"])
+def test_a_line_ends_at_its_line_feed(small, tmp_path, name):
+    """A lone CR is a character of its line, a mark at the beginning is none."""
+    content = b"\xef\xbb\xbfthe sky\ris blue\nso\r\n\r\nno film"
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    result = hf.map(path, task="embed")
+    vectors = torch.stack(answers_of(result, small.model)).numpy()
+    assert vectors.shape == (4, 32)
+    assert np.allclose(vectors, result.embeddings, atol=1e-5, equal_nan=True)
+    made = {}
+    exec(next(one for one in result.code.split("\n\n") if "column = " in one), {"gzip": gzip}, made)
+    assert made["column"] == ["the sky\ris blue", "so", "", "no film"]
+
+
 def test_cells_that_are_empty(small, tmp_path):
     """Of a CSV and of JSONL with null."""
     table, lines = tmp_path / "a.csv", tmp_path / "a.jsonl"
