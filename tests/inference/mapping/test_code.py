@@ -25,6 +25,16 @@ def answers_of(result, model, **names) -> list:
     return made["answers"]
 
 
+def column_of(result) -> list:
+    """Run the part of the code that reads the column, and return that."""
+    lines = result.code.split("\n")
+    imports = [one for one in lines if one.startswith(("import ", "from "))]
+    reading = next(one for one in result.code.split("\n\n") if "column = " in one)
+    made = {}
+    exec("\n".join([*imports, reading]), made)
+    return made["column"]
+
+
 @pytest.mark.parametrize(
     ("task", "options", "config"),
     [
@@ -184,6 +194,35 @@ def test_missing_rows_one_by_one(session, minilm):
     assert answers_of(result, session["m"].model, texts=GAPS) == list(result.values)
 
 
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.csv.gz"])
+def test_texts_that_look_like_numbers_and_dates(small, tmp_path, name):
+    """They are kept as they stand in the file, as the map reads them."""
+    columns = {
+        "text": ["007", "12", "1e5"],
+        "date": ["2024-01-05", "2024-01-06", "2024-01-07"],
+        "sure": ["true", "false", "true"],
+    }
+    frame = pd.DataFrame({**columns, "n": range(3)})
+    frame.to_csv(tmp_path / name, index=False)
+    if name == "a.jsonl":
+        frame.to_json(tmp_path / name, orient="records", lines=True)
+    for column, rows in columns.items():
+        result = hf.map(tmp_path / name, task="embed", column=column)
+        assert column_of(result) == rows
+        vectors = torch.stack(answers_of(result, small.model)).numpy()
+        assert np.abs(vectors - result.embeddings).max() < 1e-5
+
+
+def test_numbers_in_a_column_stay_in_their_place(small, tmp_path):
+    """A number is no text: its row failed in the map and has no answer in the code."""
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "007"}\n{"text": 7}\n{"text": "so"}\n', encoding="utf-8")
+    result = hf.map(path, task="embed")
+    assert list(result.errors) == [1]
+    vectors = torch.stack(answers_of(result, small.model)).numpy()
+    assert np.allclose(vectors, result.embeddings, atol=1e-5, equal_nan=True)
+
+
 @pytest.mark.parametrize("name", ["a.txt", "a.txt.gz"])
 def test_a_line_ends_at_its_line_feed(small, tmp_path, name):
     """A lone CR is a character of its line, a mark at the beginning is none."""
@@ -194,9 +233,7 @@ def test_a_line_ends_at_its_line_feed(small, tmp_path, name):
     vectors = torch.stack(answers_of(result, small.model)).numpy()
     assert vectors.shape == (4, 32)
     assert np.allclose(vectors, result.embeddings, atol=1e-5, equal_nan=True)
-    made = {}
-    exec(next(one for one in result.code.split("\n\n") if "column = " in one), {"gzip": gzip}, made)
-    assert made["column"] == ["the sky\ris blue", "so", "", "no film"]
+    assert column_of(result) == ["the sky\ris blue", "so", "", "no film"]
 
 
 def test_cells_that_are_empty(small, tmp_path):
