@@ -12,7 +12,7 @@ from hf_magics.inference.pairs import split_pair
 from hf_magics.inference.snippets import lent_lines
 from hf_magics.inference.tasks import Done, Task
 from hf_magics.inference.tokenizing import pad_id, word_to_borrow
-from hf_magics.inference.told import told_to_leave_out, told_to_pad
+from hf_magics.inference.told import reads_padding, told_to_leave_out, told_to_pad
 from hf_magics.snippets import Name, Snippet, call
 from hf_magics.specs import MapSpec
 
@@ -21,6 +21,7 @@ _WRITTEN = re.compile(rf"""(['"])([^'"\n]*){_TEXT}\1""")
 
 
 _NOTHING = Snippet((), ())
+_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Decoding:
 
     ``lent`` goes before the loop. ``each`` where the task makes its own batches: its code is then
     that of one row, its inputs among it. ``known`` is the expression for whether a row, ``{0}``, is
-    not missing.
+    not missing. ``at_once`` are the rows of a batch.
     """
 
     snippets: tuple[Snippet, ...]
@@ -37,6 +38,7 @@ class Decoding:
     inputs: Snippet = _NOTHING
     lent: tuple[str, ...] = ()
     known: str = ""
+    at_once: int = _AT_ONCE
 
 
 _A_TEXT = "isinstance({0}, str) and {0}.strip()"
@@ -47,13 +49,14 @@ def decoding_of(task: Task, done: Done, *, each: bool) -> Decoding:
     """Return what plain code needs of a batch that was run; of one row where ``each`` is True."""
     inputs, limit = done.request.inputs, done.encoded.limit
     known = _A_TEXT if inputs.texts else _ANYTHING
+    at_once = 1 if reads_padding(done.request.loaded.model) else _AT_ONCE
     if each:
         return Decoding(tuple(_of_one(task, done)), each, known=known)
     loaded = done.request.loaded
     if inputs.ids:
         masked = "attention_mask" in done.encoded.inputs
         padded = _padded_ids(pad_id(loaded), limit, masked=masked)
-        return Decoding(task.code(done)[1:], each, padded, known=known)
+        return Decoding(task.code(done)[1:], each, padded, known=known, at_once=at_once)
     tokenizer = loaded.tokenizer
     lent = lent_lines("" if tokenizer.pad_token is not None else word_to_borrow(tokenizer))
     words = {
@@ -70,7 +73,8 @@ def decoding_of(task: Task, done: Done, *, each: bool) -> Decoding:
         known = _ANYTHING
     made = call("tokenizer", Name(rows), **words)
     lines = (f"inputs = {made}.to(model.device)",)
-    return Decoding(task.code(done)[1:], each, Snippet((), lines), tuple(lent), known)
+    batch = Snippet((), lines)
+    return Decoding(task.code(done)[1:], each, batch, tuple(lent), known, at_once)
 
 
 # a pair of the notebook's is two values, one of a text file a line with a tab
@@ -153,7 +157,7 @@ def _each(_: MapSpec, decoding: Decoding, lines: Sequence[str], nothing: str) ->
 
 
 def _batches(spec: MapSpec, decoding: Decoding, lines: Sequence[str], nothing: str) -> list[str]:
-    known = decoding.known.format("one")
+    known, size = decoding.known.format("one"), decoding.at_once
     extra = "".join(f", {name}={value!r}" for name, value in spec.extra)
     rows = "known" if nothing else "range(len(column))"
     return [
@@ -161,8 +165,9 @@ def _batches(spec: MapSpec, decoding: Decoding, lines: Sequence[str], nothing: s
         *([f"known = [row for row, one in enumerate(column) if {known}]"] if nothing else []),
         f"order = sorted({rows}, key=lambda row: len(column[row]))",
         f"answers = [{nothing or None}] * len(column)",
-        "for start in range(0, len(order), 32):",
-        "    rows = order[start : start + 32]",
+        *([] if size == _AT_ONCE else ["# this model reads padding: a row at a time"]),
+        f"for start in range(0, len(order), {size}):",
+        f"    rows = order[start : start + {size}]",
         *_indented(decoding.inputs.lines),
         "    with torch.inference_mode():",
         f"        outputs = model(**inputs{extra})",

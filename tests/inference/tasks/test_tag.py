@@ -292,7 +292,7 @@ def test_the_code_of_a_model_without_a_mask(fnet, tokenizer):
         result = hf.infer(given)
         names = {"fnet": fnet, "tokenizer": tokenizer}
         exec(result.code, names)
-        assert same(names["outputs"], result.outputs)
+        assert (names["outputs"].logits - result.outputs.logits).abs().max() < 1e-5
         lengths = [len(one) for one in tokenizer(WHOLE if len(given) > 2 else given)["input_ids"]]
         assert [len(one) for one in names["labels"]] == lengths
 
