@@ -87,10 +87,10 @@ class Classify(Task):
             return ("probabilities = outputs.logits.float().sigmoid()[:, 0].tolist()",)
         if kind == "multi-label":
             return (
-                "probabilities = outputs.logits.sigmoid()",
+                "probabilities, order = outputs.logits.sigmoid().sort(dim=-1, descending=True)",
                 "labels = [",
-                "    [model.config.id2label[i] for i, p in enumerate(row) if p > 0.5]",
-                "    for row in probabilities.tolist()",
+                "    [model.config.id2label[i] for i, p in zip(*row) if p > 0.5]",
+                "    for row in zip(order.tolist(), probabilities.tolist())",
                 "]",
             )
         return (

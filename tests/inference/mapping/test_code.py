@@ -163,6 +163,18 @@ def test_what_is_trained_on_a_number(session, minilm):
         assert answers_of(result, model, texts=TEXTS) == pytest.approx(expected, abs=1e-6)
 
 
+def test_several_labels_a_row(session, minilm):
+    """The likeliest first, as the map has them."""
+    sizes = {"task": "text-classification", "tokenizer": minilm, "seed": 0, **TINY}
+    hf.new("bert", name="m", num_labels=8, problem_type="multi_label_classification", **sizes)
+    model = session["m"].model
+    torch.nn.init.normal_(model.classifier.weight)
+    result = hf.map(TEXTS, task="text-classification", variable="texts")
+    expected = list(result.values)
+    assert any(row != sorted(row) for row in expected)
+    assert answers_of(result, model, texts=TEXTS) == expected
+
+
 GAPS = ["the sky is blue", None, "a film", float("nan"), "", "so", "  "]
 
 
