@@ -21,7 +21,7 @@ def plan_batches(lengths: Sequence[int], budget: int, *, mixed: bool = True) -> 
     Args:
         lengths: Tokens of each row.
         budget: Tokens of a batch at most; a row that is longer by itself is a batch of its own.
-        mixed: False for a model that takes no mask: rows of one length only go together.
+        mixed: False for a model that reads padding: rows of one length only go together.
     """
     order = sorted(range(len(lengths)), key=lambda row: (-lengths[row], row))
     batches: list[Batch] = []

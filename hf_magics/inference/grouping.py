@@ -10,6 +10,7 @@ import torch
 
 from hf_magics.inference.batching import Batch, halving, plan_batches
 from hf_magics.inference.merging import Merger, can_merge
+from hf_magics.inference.told import reads_padding
 from hf_magics.modeling.store import LoadedModel
 
 _FEW = 8
@@ -26,6 +27,7 @@ def outputs_of(
     loaded: LoadedModel,
     inputs: Mapping[str, Any],
     run: Callable[[dict[str, Any]], Any],
+    apart: torch.Tensor | None = None,
 ) -> Any:
     """Return the output for all rows, run in groups; None where they are to be run as they are.
 
@@ -33,17 +35,20 @@ def outputs_of(
         loaded: The model.
         inputs: One padded batch.
         run: Runs a part of it.
+        apart: The mask of a batch whose rows are to be run without padding.
 
     Raises:
         FitError: The device has no room for a single row.
     """
-    lengths = _lengths(loaded, inputs)
+    lengths = _lengths(loaded, inputs) if apart is None else apart.sum(dim=1).tolist()
     budget = budget_of(loaded)
-    if len(lengths) <= _FEW or len(lengths) * max(lengths) <= budget:
+    is_one = len(lengths) <= _FEW or len(lengths) * max(lengths) <= budget
+    as_given = len(set(lengths)) > 1 and reads_padding(loaded.model)  # its padding counts
+    if apart is None and (is_one or as_given):
         return None
     cacheless = _without_cache(loaded)
     merger = Merger()
-    for batch in plan_batches(lengths, budget):
+    for batch in plan_batches(lengths, budget, mixed=apart is None):
         found = halving(
             batch, lambda rows: run({**rows_of(loaded, inputs, rows, lengths), **cacheless})
         )

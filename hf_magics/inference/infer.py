@@ -11,6 +11,7 @@ from hf_magics.inference import tokenizing
 from hf_magics.inference.inputs import Inputs
 from hf_magics.inference.results import InferResult, Ran
 from hf_magics.inference.tasks import Done, Request, task_for
+from hf_magics.inference.told import reads_padding
 from hf_magics.modeling.report import random_now, random_verdict
 from hf_magics.modeling.snippets import model_snippet
 from hf_magics.modeling.store import Session
@@ -76,7 +77,20 @@ def _notes_on(done: Done) -> list[str]:
         said.append(
             f"the attentions are empty: {used} does not compute them; load with --attn eager"
         )
+    if _hides_padding(done):
+        said.append(
+            f"{type(loaded.model).__name__} reads padding, also where a mask hides it: rows that "
+            "were filled up have other answers than by themselves; give them one at a time"
+        )
     return [*said, *tokenizing.notes_on(done.encoded), *_notes_on_added(done.added)]
+
+
+def _hides_padding(done: Done) -> bool:
+    """Say whether rows were run with their padding though the model reads that."""
+    encoded = done.encoded
+    mask = encoded.mask if encoded.apart is None else None
+    is_padded = mask is not None and not bool(mask.bool().all())
+    return is_padded and reads_padding(done.request.loaded.model)
 
 
 def _notes_on_added(added: Mapping[str, Any]) -> list[str]:

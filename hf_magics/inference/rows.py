@@ -46,9 +46,10 @@ class Rows:
             for name, lines in self.columns.items()
         }
         reach, place = torch.tensor(lengths)[:, None], torch.arange(width)
+        mask = ((width - 1 - place if self.left else place) < reach).long()
         if self.masked:
-            inputs["attention_mask"] = ((width - 1 - place if self.left else place) < reach).long()
-        return Encoded(inputs, lengths, self.limit)
+            inputs["attention_mask"] = mask
+        return Encoded(inputs, lengths, self.limit, hidden_mask=mask)
 
 
 def tokenise(loaded: LoadedModel, inputs: Inputs, max_length: int | None = None) -> Rows:

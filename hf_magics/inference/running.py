@@ -42,7 +42,10 @@ def need_torch(loaded: LoadedModel, what: str) -> None:
 
 
 def run(
-    loaded: LoadedModel, inputs: Mapping[str, Any], extra: Mapping[str, Any]
+    loaded: LoadedModel,
+    inputs: Mapping[str, Any],
+    extra: Mapping[str, Any],
+    apart: torch.Tensor | None = None,
 ) -> tuple[Any, dict[str, Any]]:
     """Return the model's output for one batch, and the arguments that had to be added to the input.
 
@@ -53,6 +56,7 @@ def run(
         loaded: The model.
         inputs: What its ``forward`` takes; tensors are moved to its device.
         extra: More keyword arguments of ``forward``, such as ``output_hidden_states``.
+        apart: Where tokens stand, for a model that reads padding: rows are then run without.
 
     Raises:
         InputError: The model does not take these inputs.
@@ -63,7 +67,9 @@ def run(
     twice = next((name for name in extra if name in inputs), None)
     if twice is not None:
         raise InputError(f"--set {twice}: the input has that already")
-    in_groups = grouping.outputs_of(loaded, inputs, lambda some: once(loaded, some, extra)[0])
+    in_groups = grouping.outputs_of(
+        loaded, inputs, lambda some: once(loaded, some, extra)[0], apart
+    )
     if in_groups is not None:
         return in_groups, {}
     return once(loaded, grouping.without_idle_mask(loaded, inputs), extra)

@@ -19,7 +19,9 @@ def infer_snippet(spec: InferSpec, encoded: Encoded, added: Mapping[str, Any]) -
         encoded: The batch that was run.
         added: What had to be added to it: the decoder's start tokens.
     """
-    return Snippet(("import torch",), (*input_lines(spec, encoded), *run_lines(spec, added)))
+    return Snippet(
+        ("import torch",), (*input_lines(spec, encoded), *run_lines(spec, added, encoded))
+    )
 
 
 def input_lines(spec: InferSpec, encoded: Encoded) -> list[str]:
@@ -31,12 +33,42 @@ def input_lines(spec: InferSpec, encoded: Encoded) -> list[str]:
     return [f"inputs = dict({spec.variable or 'inputs'})  # tensors, as forward takes them"]
 
 
-def run_lines(spec: InferSpec, added: Mapping[str, Any]) -> list[str]:
+def run_lines(spec: InferSpec, added: Mapping[str, Any], encoded: Encoded) -> list[str]:
     """Return the lines from ``inputs`` to ``outputs``, with what had to be added to ``inputs``."""
     lines = [f'inputs["{name}"] = torch.tensor({ids.tolist()})' for name, ids in added.items()]
     extra = "".join(f", {name}={value!r}" for name, value in spec.extra)
     lines.append("inputs = {name: tensor.to(model.device) for name, tensor in inputs.items()}")
+    if encoded.apart is not None:
+        return [*lines, *_apart_lines(encoded, extra)]
     return [*lines, "with torch.inference_mode():", f"    outputs = model(**inputs{extra})"]
+
+
+def _apart_lines(encoded: Encoded, extra: str) -> list[str]:
+    """Return the lines that run each row without its padding, and put the outputs together."""
+    of_row = "{name: tensor[row : row + 1, :length] for name, tensor in inputs.items()}"
+    return [
+        f"lengths = {mask_code(encoded)}.sum(dim=1).tolist()",
+        "each = []  # this model reads padding, also where a mask hides it",
+        "for row, length in enumerate(lengths):",
+        "    with torch.inference_mode():",
+        f"        each.append(model(**{of_row}{extra}))",
+        "tensors = {name: one for name, one in each[0].items() if torch.is_tensor(one)}",
+        "for name in tensors:",
+        "    rows = [one[name][0] for one in each]",
+        "    tensors[name] = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)",
+        "outputs = type(each[0])(**tensors)",
+    ]
+
+
+def mask_code(encoded: Encoded) -> str:
+    """Return the expression for where tokens stand in ``inputs``, of a model without a mask too."""
+    ids = 'inputs["input_ids"]'
+    if "attention_mask" in encoded.inputs:
+        return 'inputs["attention_mask"]'
+    if len(set(encoded.lengths)) < 2:  # noqa: PLR2004 - of one length, nothing is padded
+        return f"torch.ones_like({ids})"
+    reach = f"torch.tensor({list(encoded.lengths)}, device=model.device)"
+    return f"(torch.ones_like({ids}).cumsum(dim=1) <= {reach}[:, None]).long()"
 
 
 def tokens_snippet(spec: TokensSpec, pad_word: str = "") -> Snippet:
@@ -109,6 +141,8 @@ def _columns(pairs: list[tuple[str, ...]]) -> tuple[list[Name], list[str]]:
 def _from_ids(encoded: Encoded) -> list[str]:
     ids = encoded.inputs["input_ids"].tolist()
     lines = [f"input_ids = torch.tensor({ids})"]
+    if "attention_mask" not in encoded.inputs:
+        return [*lines, 'inputs = {"input_ids": input_ids}']
     if len(set(encoded.lengths)) > 1:
         mask = encoded.inputs["attention_mask"].tolist()
         lines.append(f"attention_mask = torch.tensor({mask})")

@@ -15,7 +15,7 @@ from hf_magics.inference.checks import check_ids, check_room, check_rows, check_
 from hf_magics.inference.cutting import Cut, find_cuts
 from hf_magics.inference.inputs import Inputs
 from hf_magics.inference.pairs import split_pair
-from hf_magics.inference.told import not_taken, told_to_leave_out, told_to_pad
+from hf_magics.inference.told import not_taken, reads_padding, told_to_leave_out, told_to_pad
 from hf_magics.modeling.elsewhere import EngineModel
 from hf_magics.modeling.limits import position_limit, token_limit
 from hf_magics.modeling.store import LoadedModel
@@ -31,6 +31,8 @@ class Encoded:
     longest line), and what else the tokenizer gives. ``lengths`` counts each line's tokens without
     padding. ``pad_word`` is the token that was borrowed for padding, ``""`` where there was no
     need. ``padding``, ``leaving_out`` and ``truncation`` are what else the tokenizer was told.
+    ``hidden_mask`` is the mask of a model whose ``forward`` takes none: where its tokens stand;
+    ``reads_padding`` says that the model's answers depend on what a mask hides.
     """
 
     inputs: dict[str, torch.Tensor]
@@ -42,6 +44,20 @@ class Encoded:
     padding: Mapping[str, Any] = field(default_factory=dict)
     leaving_out: Mapping[str, Any] = field(default_factory=dict)
     truncation: str = "longest_first"
+    hidden_mask: torch.Tensor | None = None
+    reads_padding: bool = False
+
+    @property
+    def mask(self) -> torch.Tensor | None:
+        """1 where a token stands, 0 at padding; None of tensors that came without a mask."""
+        return self.inputs.get("attention_mask", self.hidden_mask)
+
+    @property
+    def apart(self) -> torch.Tensor | None:
+        """The mask, where rows of other lengths are run apart, without their padding."""
+        mask = self.mask
+        is_padded = self.reads_padding and mask is not None and not bool(mask.all())
+        return mask if is_padded else None
 
 
 def encode(
@@ -79,7 +95,8 @@ def encode(
     unknown = count_unknown(tokenizer, batch["input_ids"])
     left_out = told_to_leave_out(loaded.model, tokenizer)
     inputs = {name: batch[name] for name in batch if name not in not_taken(loaded.model)}
-    return Encoded(inputs, lengths, limit, cuts, pad_word, unknown, padding, left_out, truncation)
+    told = (padding, left_out, truncation, batch["attention_mask"], reads_padding(loaded.model))
+    return Encoded(inputs, lengths, limit, cuts, pad_word, unknown, *told)
 
 
 def from_ids(loaded: LoadedModel, ids: TokenIds, max_length: int | None = None) -> Encoded:
@@ -102,7 +119,10 @@ def from_ids(loaded: LoadedModel, ids: TokenIds, max_length: int | None = None) 
     for row, line in enumerate(kept):
         rows[row, : len(line)] = torch.tensor(line)
         mask[row, : len(line)] = 1
-    return Encoded({"input_ids": rows, "attention_mask": mask}, lengths, limit, cuts)
+    made = {"input_ids": rows, "attention_mask": mask}
+    inputs = {name: made[name] for name in made if name not in not_taken(loaded.model)}
+    reads = reads_padding(loaded.model)
+    return Encoded(inputs, lengths, limit, cuts, hidden_mask=mask, reads_padding=reads)
 
 
 def encode_inputs(loaded: LoadedModel, inputs: Inputs, max_length: int | None) -> Encoded:

@@ -35,6 +35,23 @@ def not_taken(model: Any) -> tuple[str, ...]:
     return tuple(name for name in _BESIDE_IDS if name not in takes)
 
 
+def reads_padding(model: Any) -> bool:
+    """Say whether a text has another answer beside a longer one, whatever a mask hides.
+
+    Those whose ``forward`` takes no mask, and those that mix neighbours where none is looked at.
+    """
+    kind = getattr(model.config, "model_type", "")
+    return "attention_mask" in not_taken(model) or kind in _MIXES
+
+
+# by a convolution (CANINE, ConvBERT, Nyströmformer, YOSO, MobileCLIP), the next token's embedding
+# (MobileBERT), pooling (Funnel), or hashes of a sequence's length (Reformer, YOSO)
+_MIXES = {
+    *("canine", "convbert", "funnel", "mobilebert", "nystromformer", "reformer", "yoso"),
+    "sam3_lite_text_text_model",
+}
+
+
 def told_to_pad(model: Any, tokenizer: Any, lines: int) -> dict[str, Any]:
     """Return the ``padding_side`` of lines where the tokenizer's own is wrong: right, for most.
 

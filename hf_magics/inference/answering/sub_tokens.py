@@ -44,8 +44,8 @@ def read_lines(done: Done) -> list[Line]:
     tokenizer, the text is put together from the words.
     """
     loaded, encoded = done.request.loaded, done.encoded
-    masks = encoded.inputs["attention_mask"].cpu()
-    rows = [mask.nonzero().flatten().tolist() for mask in masks]
+    assert encoded.mask is not None  # of texts and token IDs there is one
+    rows = [mask.nonzero().flatten().tolist() for mask in encoded.mask.cpu()]
     texts = done.request.inputs.texts
     with loaded.lock:
         if texts and loaded.tokenizer.is_fast:

@@ -122,7 +122,8 @@ class Task:
 
     def run(self, request: Request, encoded: Encoded) -> tuple[Any, dict[str, Any]]:
         """Return the model's outputs, and what had to be added to the batch."""
-        return running.run(request.loaded, encoded.inputs, dict(request.spec.extra))
+        extra = dict(request.spec.extra)
+        return running.run(request.loaded, encoded.inputs, extra, encoded.apart)
 
     def answer(self, done: Done) -> Answer:
         """Decode the outputs."""

@@ -10,7 +10,7 @@ from hf_magics.errors import InputError, OptionError, TokenizerError
 from hf_magics.inference import checks, tokenizing
 from hf_magics.inference.answering.task import Request
 from hf_magics.inference.tokenizing import Encoded
-from hf_magics.inference.told import not_taken, told_to_leave_out, told_to_pad
+from hf_magics.inference.told import not_taken, reads_padding, told_to_leave_out, told_to_pad
 
 _WIDEST = 384  # tokens: what models for this are trained on, and the old pipeline's number
 _STRIDE = 128  # tokens that neighbours share, likewise
@@ -105,6 +105,8 @@ def encode_windows(request: Request) -> Windows:
         tokenizing.count_unknown(tokenizer, ids),
         padding,
         told_to_leave_out(loaded.model, tokenizer),
+        hidden_mask=batch["attention_mask"],
+        reads_padding=reads_padding(loaded.model),
         batch=batch,
         contexts=tuple(context for _, context in pairs),
         owners=owners,

@@ -36,10 +36,7 @@ class TextFile(Streamed):
 
     def code(self) -> Snippet:
         """Return the lines that read the file whole."""
-        gzipped = self.path.suffix.lower() == ".gz"
-        opened = f'{"gzip." if gzipped else ""}open({str(self.path)!r}, "rt", encoding="utf-8")'
-        lines = (f"with {opened} as file:", '    column = [line.rstrip("\\r\\n") for line in file]')
-        return Snippet(("import gzip",) if gzipped else (), lines)
+        return self._by_lines('line.rstrip("\\r\\n")')
 
     def _columns(self) -> tuple[list[str], list[str]]:
         return [], []
@@ -55,7 +52,8 @@ class JsonLines(Streamed):
 
     def code(self) -> Snippet:
         """Return the line that reads the column whole."""
-        return self._by_pandas("read_json", ", lines=True")
+        made = self._by_lines(f"json.loads(line)[{self.column!r}]")
+        return Snippet(("import json", *made.imports), made.lines)
 
     def _columns(self) -> tuple[list[str], list[str]]:
         lines = (_object(raw) for _, raw in itertools.islice(self._lines(), _LOOKED_AT))
@@ -99,7 +97,7 @@ class CsvFile(Streamed):
     def code(self) -> Snippet:
         """Return the line that reads the column whole."""
         tab = r', sep="\t"' if self._has_tabs() else ""
-        return self._by_pandas("read_csv", f"{tab}, keep_default_na=False")
+        return self._by_pandas("read_csv", f"{tab}, dtype=str, keep_default_na=False")
 
     def choose(self, column: str) -> None:
         """Take one column.

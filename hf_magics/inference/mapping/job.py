@@ -69,7 +69,8 @@ def map_source(
         raise MapInterruptedError(job.said_of_interrupt()) from None
     took = time.perf_counter() - started
     session.log.append(job.spec)
-    code = script(model_snippet(loaded), *map_snippet(job.spec, source, job.worker.decoding))
+    made = map_snippet(job.spec, source, job.worker.decoding, tally.nothing())
+    code = script(model_snippet(loaded), *made)
     return MapResult.of(loaded, job.spec, tally, took, code, job.how())
 
 

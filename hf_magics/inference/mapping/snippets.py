@@ -12,7 +12,7 @@ from hf_magics.inference.pairs import split_pair
 from hf_magics.inference.snippets import lent_lines
 from hf_magics.inference.tasks import Done, Task
 from hf_magics.inference.tokenizing import pad_id, word_to_borrow
-from hf_magics.inference.told import told_to_leave_out, told_to_pad
+from hf_magics.inference.told import reads_padding, told_to_leave_out, told_to_pad
 from hf_magics.snippets import Name, Snippet, call
 from hf_magics.specs import MapSpec
 
@@ -21,6 +21,7 @@ _WRITTEN = re.compile(rf"""(['"])([^'"\n]*){_TEXT}\1""")
 
 
 _NOTHING = Snippet((), ())
+_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
@@ -28,23 +29,34 @@ class Decoding:
     """What plain code needs of one batch: how its rows become ``inputs``, and what the task does.
 
     ``lent`` goes before the loop. ``each`` where the task makes its own batches: its code is then
-    that of one row, its inputs among it.
+    that of one row, its inputs among it. ``known`` is the expression for whether a row, ``{0}``, is
+    not missing. ``at_once`` are the rows of a batch.
     """
 
     snippets: tuple[Snippet, ...]
     each: bool
     inputs: Snippet = _NOTHING
     lent: tuple[str, ...] = ()
+    known: str = ""
+    at_once: int = _AT_ONCE
+
+
+_A_TEXT = "isinstance({0}, str) and {0}.strip()"
+_ANYTHING = "not isinstance({0}, (float, type(None)))"  # NaN is a float
 
 
 def decoding_of(task: Task, done: Done, *, each: bool) -> Decoding:
     """Return what plain code needs of a batch that was run; of one row where ``each`` is True."""
-    if each:
-        return Decoding(tuple(_of_one(task, done)), each)
     inputs, limit = done.request.inputs, done.encoded.limit
+    known = _A_TEXT if inputs.texts else _ANYTHING
+    at_once = 1 if reads_padding(done.request.loaded.model) else _AT_ONCE
+    if each:
+        return Decoding(tuple(_of_one(task, done)), each, known=known)
     loaded = done.request.loaded
     if inputs.ids:
-        return Decoding(task.code(done)[1:], each, _padded_ids(pad_id(loaded), limit))
+        masked = "attention_mask" in done.encoded.inputs
+        padded = _padded_ids(pad_id(loaded), limit, masked=masked)
+        return Decoding(task.code(done)[1:], each, padded, known=known, at_once=at_once)
     tokenizer = loaded.tokenizer
     lent = lent_lines("" if tokenizer.pad_token is not None else word_to_borrow(tokenizer))
     words = {
@@ -58,25 +70,28 @@ def decoding_of(task: Task, done: Done, *, each: bool) -> Decoding:
     if all(len(split_pair(text)) > 1 for text in inputs.texts):
         rows = "*map(list, zip(*(column[row] for row in rows)))"
         lent.append(_PARTED)
+        known = _ANYTHING
     made = call("tokenizer", Name(rows), **words)
     lines = (f"inputs = {made}.to(model.device)",)
-    return Decoding(task.code(done)[1:], each, Snippet((), lines), tuple(lent))
+    batch = Snippet((), lines)
+    return Decoding(task.code(done)[1:], each, batch, tuple(lent), known, at_once)
 
 
 # a pair of the notebook's is two values, one of a text file a line with a tab
 _PARTED = 'column = [one.split("\\t", 1) if isinstance(one, str) else one for one in column]'
 
 
-def _padded_ids(pad: int, limit: int | None) -> Snippet:
+def _padded_ids(pad: int, limit: int | None, *, masked: bool) -> Snippet:
     cut = f"[:{limit}]" if limit else ""
+    mask = '    "attention_mask": pad_sequence(ones, batch_first=True),'
     return Snippet(
         ("from torch.nn.utils.rnn import pad_sequence",),
         (
             f"ids = [torch.tensor(column[row]{cut}) for row in rows]",
-            "ones = [torch.ones_like(one) for one in ids]",
+            *(["ones = [torch.ones_like(one) for one in ids]"] if masked else []),
             "inputs = {",
             f'    "input_ids": pad_sequence(ids, batch_first=True, padding_value={pad}),',
-            '    "attention_mask": pad_sequence(ones, batch_first=True),',
+            *([mask] if masked else []),
             "}",
             "inputs = {name: tensor.to(model.device) for name, tensor in inputs.items()}",
         ),
@@ -104,13 +119,16 @@ def _of_row(line: str) -> str:
     return _WRITTEN.sub(lambda found: f"{found[2]!r} + text" if found[2] else "text", line)
 
 
-def map_snippet(spec: MapSpec, source: Source, decoding: Decoding | None) -> tuple[Snippet, ...]:
+def map_snippet(
+    spec: MapSpec, source: Source, decoding: Decoding | None, nothing: str = ""
+) -> tuple[Snippet, ...]:
     """Return the loop over batches of texts about as long, the answers put back in order.
 
     Args:
         spec: What was run.
         source: The rows.
         decoding: What the task does with a batch; None where none was run.
+        nothing: The expression for the answer of a row that has none; ``""`` where all have one.
     """
     first = source.code()
     if decoding is None:
@@ -118,28 +136,38 @@ def map_snippet(spec: MapSpec, source: Source, decoding: Decoding | None) -> tup
     lines = [line for one in decoding.snippets for line in one.lines]
     made = (decoding.inputs, *decoding.snippets)
     imports = ("import torch", *(one for some in made for one in some.imports))
-    loop = _each(lines) if decoding.each else _batches(spec, decoding, lines)
+    loop = (_each if decoding.each else _batches)(spec, decoding, lines, nothing)
     return (first, Snippet(imports, tuple(loop)))
 
 
-def _each(lines: Sequence[str]) -> list[str]:
+def _each(_: MapSpec, decoding: Decoding, lines: Sequence[str], nothing: str) -> list[str]:
+    missing = [
+        f"    if not ({decoding.known.format('text')}):",
+        f"        found.append({nothing})",
+        "        continue",
+    ]
     return [
         "found = []",
         "for text in column:",
+        *(missing if nothing else []),
         *_indented(lines),
         f"    found.extend({_last_name(lines)})",
         "answers = found",
     ]
 
 
-def _batches(spec: MapSpec, decoding: Decoding, lines: Sequence[str]) -> list[str]:
+def _batches(spec: MapSpec, decoding: Decoding, lines: Sequence[str], nothing: str) -> list[str]:
+    known, size = decoding.known.format("one"), decoding.at_once
     extra = "".join(f", {name}={value!r}" for name, value in spec.extra)
+    rows = "known" if nothing else "range(len(column))"
     return [
         *decoding.lent,
-        "order = sorted(range(len(column)), key=lambda row: len(column[row]))",
-        "answers = [None] * len(column)",
-        "for start in range(0, len(order), 32):",
-        "    rows = order[start : start + 32]",
+        *([f"known = [row for row, one in enumerate(column) if {known}]"] if nothing else []),
+        f"order = sorted({rows}, key=lambda row: len(column[row]))",
+        f"answers = [{nothing or None}] * len(column)",
+        *([] if size == _AT_ONCE else ["# this model reads padding: a row at a time"]),
+        f"for start in range(0, len(order), {size}):",
+        f"    rows = order[start : start + {size}]",
         *_indented(decoding.inputs.lines),
         "    with torch.inference_mode():",
         f"        outputs = model(**inputs{extra})",

@@ -59,7 +59,8 @@ def open_source(value: Any, name: str = "", column: str = "") -> Source:
     """Return a value of the notebook, or a file, as a source.
 
     Args:
-        value: A list, a Series, an array, a column of a ``datasets.Dataset``, a table, or a path.
+        value: A list, a Series, an array, a column of a ``datasets.Dataset``, a table, a stream of
+            rows that can be gone through again, or a path.
         name: The notebook's name of it.
         column: The column of a table or a file.
 

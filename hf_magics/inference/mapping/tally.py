@@ -62,6 +62,13 @@ class Tally:
         """Return the answers: lists, None where a row failed; vectors as one array, NaN there."""
         return {name: self._joined(name, width) for name, width in self.answers.items()}
 
+    def nothing(self) -> str:
+        """Return the code for the answer of a row that has none, ``""`` where all have one."""
+        if not self.total("failed"):
+            return ""
+        width = next(iter(self.answers.values()), 0)
+        return f"torch.full(({width},), torch.nan, device=model.device)" if width else "None"
+
     def all_errors(self) -> dict[int, str]:
         """Return why rows failed, by their numbers from 0."""
         why = [one for table in self._kept for one in table["error"]]

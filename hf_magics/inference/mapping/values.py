@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from hf_magics.display.words import nearest, sentence_list
@@ -19,12 +21,14 @@ _SLICE = 1_024
 class Values:
     """Something with a length that gives slices; a column that lies on disk stays there."""
 
+    count: int | None
+
     def __init__(self, values: Any, name: str, column: str, written: str = "") -> None:
         self.name = name or "inputs"
         self._written = written or self.name
         self.column = column
-        self.count: int | None = len(values)
         self._values = values
+        self.count = self._length()
 
     def windows(self, rows: int, chars: int, start: int = 0) -> Iterator[Window]:
         """Yield windows from a row on."""
@@ -45,10 +49,27 @@ class Values:
             found.update(_bytes(value) + problem.encode() + b"\0")
         return found.hexdigest()
 
+    def _length(self) -> int | None:
+        return len(self._values)
+
     def _rows(self, start: int) -> Iterator[Row]:
         for at in range(start, len(self._values), _SLICE):
             for value in _sliced(self._values, at, at + _SLICE):
                 yield row_of(value)
+
+
+class Stream(Values):
+    """Something that can be gone through again and again, and no more than that."""
+
+    def share(self, row: int) -> float | None:  # noqa: ARG002 - as any source is asked
+        """Return None: only its end tells how much it is."""
+        return None
+
+    def _length(self) -> int | None:
+        return None
+
+    def _rows(self, start: int) -> Iterator[Row]:
+        return map(row_of, itertools.islice(iter(self._values), start, None))
 
 
 def open_values(value: Any, name: str, column: str) -> Source:
@@ -60,15 +81,20 @@ def open_values(value: Any, name: str, column: str) -> Source:
     if isinstance(value, dict) and hasattr(value, "column_names"):
         parts = sentence_list([f"{name or 'it'}[{part!r}]" for part in value], most=9)
         raise InputError(f"{name or 'the input'} is a dictionary of datasets: give {parts}")
+    is_sized = hasattr(value, "__len__")
+    if hasattr(value, "collect") and not is_sized:
+        raise InputError(_not_collected(value, name or "inputs", column))
     if hasattr(value, "column_names") or hasattr(value, "columns"):
-        label = _column_of(value, name or "the table", column)
-        table = name or "inputs"
-        return Values(value[label], f"{table}.{label}", str(label), f"{table}[{label!r}]")
+        label = (_column_of if is_sized else _column_of_stream)(value, name or "the table", column)
+        table, kind = name or "inputs", Values if is_sized else Stream
+        return kind(value[label], f"{table}.{label}", str(label), f"{table}[{label!r}]")
     if column:
         raise InputError(f"--column {column}: {name or 'the input'} is no table, it has no columns")
-    if isinstance(value, (dict, bytes)) or not (
-        hasattr(value, "__len__") and hasattr(value, "__getitem__")
-    ):
+    if isinstance(value, deque):  # has no slices
+        return Values(list(value), name, "text")
+    if isinstance(value, Iterable) and not is_sized and not isinstance(value, Iterator):
+        return Stream(value, name, "text")
+    if isinstance(value, (dict, bytes)) or not (is_sized and hasattr(value, "__getitem__")):
         raise InputError(
             "%hf_map takes a list, a Series, a column or a file, not "
             f"{type(value).__name__}: list(…) makes a list of it"
@@ -115,6 +141,21 @@ def _column_of(table: Any, name: str, wanted: str) -> Any:
     if len(meant) > 1:
         raise InputError(f"{name} has {len(meant)} columns that are called '{chosen}': rename one")
     return meant[0]
+
+
+def _column_of_stream(table: Any, name: str, wanted: str) -> str:
+    """Return the column of a stream of rows that is meant; its first row may be all that tells."""
+    first: dict[str, Any] = next(iter(table), {})
+    labels = labels_of(table) or list(first)
+    texts = [label for label in labels if isinstance(first.get(label), str)]
+    return choose_column(labels, texts, wanted, name)
+
+
+def _not_collected(table: Any, name: str, column: str) -> str:
+    read = f"{name}.select({column!r})" if column else name
+    return (
+        f"{name} is a {type(table).__name__}, whose rows are not there yet: give {read}.collect()"
+    )
 
 
 def _own_name(values: Any) -> str:

@@ -23,6 +23,7 @@ from hf_magics.inference.mapping.tables import Table, table_of
 from hf_magics.inference.packing import packed
 from hf_magics.inference.rows import Rows
 from hf_magics.inference.tasks import Done, Request, Task
+from hf_magics.inference.told import reads_padding
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class Prepared:
     """A window, tokenised: what is run of it, and what can't be.
 
     ``places`` are the rows of the window that are run; ``same`` sends each row of a text that
-    stands in the window before to that one's place; ``errors`` say why a row can't be run.
+    stands in the window before to that one's place; ``errors`` say why a row can't be run;
+    ``mixed`` is False for a model that reads padding.
     """
 
     window: Window
@@ -40,6 +42,7 @@ class Prepared:
     errors: dict[int, str]
     rows: Rows | None
     lengths: tuple[int, ...]
+    mixed: bool = True
 
     @property
     def tokens(self) -> int:
@@ -48,7 +51,7 @@ class Prepared:
 
     def plan(self, budget: int) -> list[Batch]:
         """Return the batches of at most so many tokens."""
-        return plan_batches(self.lengths, budget, mixed=self.rows is None or self.rows.masked)
+        return plan_batches(self.lengths, budget, mixed=self.mixed)
 
 
 @dataclass
@@ -98,7 +101,8 @@ class Worker:
         if self.strict and errors:
             row = min(errors)
             raise InputError(f"row {window.start + row:,} {errors[row]}")
-        return Prepared(window, inputs, tuple(places), same, errors, rows, lengths)
+        mixed = not reads_padding(self.request.loaded.model)
+        return Prepared(window, inputs, tuple(places), same, errors, rows, lengths, mixed)
 
     def finish(self, prepared: Prepared) -> Finished:
         """Run a window that is prepared, and put its answers in their rows.

@@ -67,7 +67,8 @@ class Choose(Task):
         }
         cuts = {owners[cut.line - 1]: cut for cut in flat.cuts}
         named = tuple(dataclasses.replace(cut, line=line) for line, cut in cuts.items())
-        return dataclasses.replace(flat, inputs=shaped, cuts=named)
+        # the options of a prompt are one row of the head: none of them is run apart
+        return dataclasses.replace(flat, inputs=shaped, cuts=named, reads_padding=False)
 
     def answer(self, done: Done) -> Answer:
         """Return a row an option, the likeliest of each prompt first."""
@@ -107,7 +108,7 @@ class Choose(Task):
             f"{len(questions)}, -1, tensor.shape[1]" if _are_even(questions) else "1, *tensor.shape"
         )
         lines.append(f"inputs = {{name: tensor.view({shape}) for name, tensor in batch.items()}}")
-        ran = Snippet(("import torch",), (*lines, *run_lines(spec, done.added)))
+        ran = Snippet(("import torch",), (*lines, *run_lines(spec, done.added, done.encoded)))
         return (ran, Snippet((), _DECODING))
 
 

@@ -10,7 +10,6 @@ import torch
 
 from hf_magics.display.numbers import number
 from hf_magics.display.parts import Bar, Cell, Column, Table
-from hf_magics.inference import running
 from hf_magics.inference.answering.answer import Answer
 from hf_magics.inference.answering.task import Done, Request, Task
 from hf_magics.inference.answering.words import (
@@ -50,7 +49,7 @@ class Classify(Task):
         own = config.pad_token_id
         try:
             config.pad_token_id = own if own is not None else _lent_pad(request, encoded)
-            return running.run(request.loaded, encoded.inputs, dict(request.spec.extra))
+            return super().run(request, encoded)
         finally:
             config.pad_token_id = own
 
@@ -74,7 +73,7 @@ class Classify(Task):
         lines = (
             *input_lines(spec, done.encoded),
             *lent_pad_lines(done),
-            *run_lines(spec, done.added),
+            *run_lines(spec, done.added, done.encoded),
         )
         return (Snippet(("import torch",), lines), Snippet((), self.decoding(done)))
 
@@ -82,13 +81,16 @@ class Classify(Task):
         """Return logits to labels."""
         kind = kind_of(done.request.loaded.config)
         if kind == "regression":
-            return ("values = outputs.logits.tolist()",)
+            single = "[:, 0]" if done.request.loaded.config.num_labels == 1 else ""
+            return (f"values = outputs.logits{single}.tolist()",)
+        if kind == "multi-label" and done.request.loaded.config.num_labels == 1:
+            return ("probabilities = outputs.logits.float().sigmoid()[:, 0].tolist()",)
         if kind == "multi-label":
             return (
-                "probabilities = outputs.logits.sigmoid()",
+                "probabilities, order = outputs.logits.sigmoid().sort(dim=-1, descending=True)",
                 "labels = [",
-                "    [model.config.id2label[i] for i, p in enumerate(row) if p > 0.5]",
-                "    for row in probabilities.tolist()",
+                "    [model.config.id2label[i] for i, p in zip(*row) if p > 0.5]",
+                "    for row in zip(order.tolist(), probabilities.tolist())",
                 "]",
             )
         return (
@@ -117,7 +119,7 @@ def _lent_pad(request: Request, encoded: Encoded) -> int | None:
     has_own = request.loaded.config.get_text_config().pad_token_id is not None
     if has_own or ids is None or len(ids) == 1:
         return None
-    mask = encoded.inputs.get("attention_mask")
+    mask = encoded.mask
     hidden = ids[:0] if mask is None else ids[mask == 0]
     return int(hidden.flatten()[0]) if hidden.numel() else _NOTHING_PADS
 

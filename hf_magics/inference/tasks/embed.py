@@ -18,7 +18,7 @@ from hf_magics.inference.answering.task import Done, Request, Task
 from hf_magics.inference.answering.words import left_out, named_lines, shortened
 from hf_magics.inference.pooling import pool, pooling_lines, step_snippet
 from hf_magics.inference.rows import Rows, tokenise
-from hf_magics.inference.snippets import infer_snippet
+from hf_magics.inference.snippets import infer_snippet, mask_code
 from hf_magics.inference.tensors import heat
 from hf_magics.inference.tokenizing import Encoded
 from hf_magics.modeling.limits import position_limit
@@ -98,11 +98,11 @@ class Embed(Task):
 
     def decoding(self, done: Done) -> tuple[str, ...]:
         """Return the lines from ``outputs`` to the pooled ``embeddings``."""
-        given = "attention_mask" in done.encoded.inputs
-        mask = 'inputs["attention_mask"]' if given else "torch.ones(states.shape[:2]).long()"
+        is_known = done.encoded.mask is not None
+        every = "torch.ones(states.shape[:2]).long().to(states.device)"
         return (
             f"states = outputs.{_states_name(done)}.float()",
-            f"mask = {mask}" if given else f"mask = {mask}.to(states.device)",
+            f"mask = {mask_code(done.encoded) if is_known else every}",
             *pooling_lines(_how(done.request)),
         )
 
@@ -133,7 +133,7 @@ def _limit(request: Request) -> int | None:
 def _vectors(done: Done) -> torch.Tensor:
     """Return the vectors in float32 and on the CPU, of the shape (inputs, dimensions)."""
     states = done.outputs[_states_name(done)].float()
-    mask = done.encoded.inputs.get("attention_mask")
+    mask = done.encoded.mask
     mask = torch.ones(states.shape[:2], dtype=torch.long) if mask is None else mask
     with torch.inference_mode():
         return pool(states, mask.to(states.device), _how(done.request)).cpu()

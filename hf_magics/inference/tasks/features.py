@@ -82,7 +82,7 @@ class Features(Task):
         lines = (
             f"images = {images if request.spec.variable else '[]  # PIL images'}",
             f'inputs = {processor}(images=images, return_tensors="pt")',
-            *run_lines(request.spec, done.added),
+            *run_lines(request.spec, done.added, done.encoded),
         )
         return (Snippet(("import torch",), lines),)
 

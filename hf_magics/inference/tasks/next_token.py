@@ -14,6 +14,7 @@ from hf_magics.inference.answering.words import (
     prob,
     shortened,
 )
+from hf_magics.inference.snippets import mask_code
 
 _SHOWN = 5
 _MOST_ENDING = 60  # characters: what goes before the next token is the end of the text
@@ -53,10 +54,10 @@ class NextToken(Task):
         best = tuple(row["token"] for row in records if row["rank"] == 1)
         return Answer((table,), records, (), best)
 
-    def decoding(self, done: Done) -> tuple[str, ...]:  # noqa: ARG002 - always the same
+    def decoding(self, done: Done) -> tuple[str, ...]:
         """Return the logits at the last token of each text to probabilities."""
         return (
-            'mask = inputs["attention_mask"]',
+            f"mask = {mask_code(done.encoded)}",
             "last = mask.shape[1] - 1 - mask.flip(1).argmax(dim=1)",
             "logits = outputs.logits[range(len(last)), last]",
             "probabilities = logits.softmax(dim=-1)",
@@ -75,7 +76,8 @@ _COLUMNS = (
 
 def _last(done: Done) -> Any:
     """Return the logits at the last token of each row, wherever its padding is."""
-    mask = done.encoded.inputs["attention_mask"]
+    mask = done.encoded.mask
+    assert mask is not None  # of texts and token IDs there is one
     last = mask.shape[1] - 1 - mask.flip(1).argmax(dim=1)
     logits = done.outputs["logits"]
     return logits[range(len(last)), last.to(logits.device)]

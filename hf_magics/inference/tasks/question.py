@@ -58,7 +58,7 @@ class Question(Task):
     def run(self, request: Request, encoded: Encoded) -> tuple[Any, dict[str, Any]]:
         """Run so many windows at once that a long context fits in memory too."""
         rows = len(encoded.lengths)
-        if rows <= _AT_ONCE:
+        if rows <= _AT_ONCE or encoded.apart is not None:  # which is run in groups anyway
             return super().run(request, encoded)
         ran = []
         for at in range(0, rows, _AT_ONCE):
@@ -103,7 +103,7 @@ class Question(Task):
             f"windows = {_tokenizing(windows)}",
             'owners = windows.pop("overflow_to_sample_mapping").tolist()',
             "inputs = dict(windows)",
-            *run_lines(done.request.spec, done.added),
+            *run_lines(done.request.spec, done.added, done.encoded),
         ]
         around = _WORD if windows.words else "windows.token_to_chars(row, token)"
         decoding = _DECODING.replace("AROUND", around).replace("SIDE", str(windows.side))

@@ -13,6 +13,7 @@ from hf_magics.inference.answering.marked import marked_lines
 from hf_magics.inference.answering.sub_tokens import Line, read_lines
 from hf_magics.inference.answering.task import Done, Request, Task
 from hf_magics.inference.answering.words import left_out, prob, shortened
+from hf_magics.inference.snippets import mask_code
 from hf_magics.inference.tasks.classify import notes_on_labels
 
 
@@ -56,10 +57,10 @@ class Tag(Task):
         parts = (texts, _entities(records, len(found), most))
         return Answer(parts, records, notes_on_labels(config), values)
 
-    def decoding(self, done: Done) -> tuple[str, ...]:  # noqa: ARG002 - the same for all
+    def decoding(self, done: Done) -> tuple[str, ...]:
         """Return logits to a label a token, padding left out."""
         return (
-            'best, mask = outputs.logits.argmax(dim=-1), inputs["attention_mask"].bool()',
+            f"best, mask = outputs.logits.argmax(dim=-1), {mask_code(done.encoded)}.bool()",
             "# a label a token; TokenClassificationPipeline makes words and entities of them",
             "labels = []",
             "for row, kept in zip(best, mask):",

@@ -111,7 +111,7 @@ class ZeroShot(Task):
             *lent_lines(encoded.pad_word),
             f"inputs = {made}",
             *lent_pad_lines(done),
-            *run_lines(request.spec, done.added),
+            *run_lines(request.spec, done.added, done.encoded),
         )
         return (Snippet(("import torch",), lines), Snippet((), self.decoding(done)))
 

@@ -25,6 +25,16 @@ def answers_of(result, model, **names) -> list:
     return made["answers"]
 
 
+def column_of(result) -> list:
+    """Run the part of the code that reads the column, and return that."""
+    lines = result.code.split("\n")
+    imports = [one for one in lines if one.startswith(("import ", "from "))]
+    reading = next(one for one in result.code.split("\n\n") if "column = " in one)
+    made = {}
+    exec("\n".join([*imports, reading]), made)
+    return made["column"]
+
+
 @pytest.mark.parametrize(
     ("task", "options", "config"),
     [
@@ -138,6 +148,116 @@ def test_what_writes(session, minilm):
     result = hf.map(TEXTS, task="summarization", variable="texts")
     assert "texts = ['summarize: ' + text]" in result.code
     assert answers_of(result, session["t5"].model, texts=TEXTS) == list(result.values)
+
+
+def test_what_is_trained_on_a_number(session, minilm):
+    """A regression's number, and the probability of the single label of a cross-encoder."""
+    for name, more in (("number", {"problem_type": "regression"}), ("prob", {})):
+        sizes = {"task": "text-classification", "tokenizer": minilm, "seed": 0, **TINY}
+        hf.new("bert", name=name, num_labels=1, **sizes, **more)
+        model = session[name].model
+        torch.nn.init.normal_(model.classifier.weight)
+        result = hf.map(TEXTS, task="text-classification", variable="texts")
+        expected = list(result.values)
+        assert len({round(one, 3) for one in expected}) > 1
+        assert answers_of(result, model, texts=TEXTS) == pytest.approx(expected, abs=1e-6)
+
+
+def test_several_labels_a_row(session, minilm):
+    """The likeliest first, as the map has them."""
+    sizes = {"task": "text-classification", "tokenizer": minilm, "seed": 0, **TINY}
+    hf.new("bert", name="m", num_labels=8, problem_type="multi_label_classification", **sizes)
+    model = session["m"].model
+    torch.nn.init.normal_(model.classifier.weight)
+    result = hf.map(TEXTS, task="text-classification", variable="texts")
+    expected = list(result.values)
+    assert any(row != sorted(row) for row in expected)
+    assert answers_of(result, model, texts=TEXTS) == expected
+
+
+GAPS = ["the sky is blue", None, "a film", float("nan"), "", "so", "  "]
+
+
+@pytest.mark.parametrize("rows", [GAPS, pd.Series(GAPS, dtype=object)], ids=["list", "series"])
+def test_rows_that_are_missing(small, rows):
+    """NaN in the place of a vector, as the map has it; the others are in their places."""
+    result = hf.map(rows, task="embed", variable="texts")
+    vectors = torch.stack(answers_of(result, small.model, texts=rows)).numpy()
+    assert vectors.shape == result.embeddings.shape
+    assert np.allclose(vectors, result.embeddings, atol=1e-5, equal_nan=True)
+    assert np.isnan(vectors).all(axis=1).tolist() == [False, True, False, True, True, False, True]
+
+
+def test_labels_of_rows_that_are_missing(sorter):
+    """None, of texts, pairs and token IDs, also where the task makes its own batches."""
+    pairs = [None if one is None else ("so", "so") for one in (1, None, 1)]
+    for column in (GAPS, pairs, [[101, 102], None, [101, 2_000, 102], float("nan")]):
+        result = hf.map(column, task="text-classification", variable="texts")
+        assert None in list(result.values)
+        assert answers_of(result, sorter.model, texts=column) == list(result.values)
+
+
+def test_missing_rows_one_by_one(session, minilm):
+    """None in the place of an answer, where a row is code by itself."""
+    hf.new("bert", name="m", task="question-answering", tokenizer=minilm, seed=0, **TINY)
+    options = {"context": "The sky is blue, said the film's end."}
+    result = hf.map(GAPS, task="question-answering", variable="texts", **options)
+    assert list(result.values).count(None) == 4
+    assert answers_of(result, session["m"].model, texts=GAPS) == list(result.values)
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.csv.gz"])
+def test_texts_that_look_like_numbers_and_dates(small, tmp_path, name):
+    """They are kept as they stand in the file, as the map reads them."""
+    columns = {
+        "text": ["007", "12", "1e5"],
+        "date": ["2024-01-05", "2024-01-06", "2024-01-07"],
+        "sure": ["true", "false", "true"],
+    }
+    frame = pd.DataFrame({**columns, "n": range(3)})
+    frame.to_csv(tmp_path / name, index=False)
+    if name == "a.jsonl":
+        frame.to_json(tmp_path / name, orient="records", lines=True)
+    for column, rows in columns.items():
+        result = hf.map(tmp_path / name, task="embed", column=column)
+        assert column_of(result) == rows
+        vectors = torch.stack(answers_of(result, small.model)).numpy()
+        assert np.abs(vectors - result.embeddings).max() < 1e-5
+
+
+def test_numbers_in_a_column_stay_in_their_place(small, tmp_path):
+    """A number is no text: its row failed in the map and has no answer in the code."""
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "007"}\n{"text": 7}\n{"text": "so"}\n', encoding="utf-8")
+    result = hf.map(path, task="embed")
+    assert list(result.errors) == [1]
+    vectors = torch.stack(answers_of(result, small.model)).numpy()
+    assert np.allclose(vectors, result.embeddings, atol=1e-5, equal_nan=True)
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.txt.gz"])
+def test_a_line_ends_at_its_line_feed(small, tmp_path, name):
+    """A lone CR is a character of its line, a mark at the beginning is none."""
+    content = b"\xef\xbb\xbfthe sky\ris blue\nso\r\n\r\nno film"
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    result = hf.map(path, task="embed")
+    vectors = torch.stack(answers_of(result, small.model)).numpy()
+    assert vectors.shape == (4, 32)
+    assert np.allclose(vectors, result.embeddings, atol=1e-5, equal_nan=True)
+    assert column_of(result) == ["the sky\ris blue", "so", "", "no film"]
+
+
+def test_cells_that_are_empty(small, tmp_path):
+    """Of a CSV and of JSONL with null."""
+    table, lines = tmp_path / "a.csv", tmp_path / "a.jsonl"
+    table.write_text("text,n\nso,1\n,2\nno film,3\n", encoding="utf-8")
+    lines.write_text('{"text": "so"}\n{"text": null}\n{"text": "no film"}\n', encoding="utf-8")
+    for path in (table, lines):
+        result = hf.map(path, task="embed", column="text")
+        vectors = torch.stack(answers_of(result, small.model)).numpy()
+        assert np.isnan(vectors[1]).all()
+        assert np.allclose(vectors, result.embeddings, atol=1e-5, equal_nan=True)
 
 
 @pytest.mark.parametrize(
