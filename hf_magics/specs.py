@@ -239,3 +239,19 @@ class AttentionSpec:
     head: int | None = None
     kind: str = ""
     variable: str = ""
+
+
+@dataclass(frozen=True)
+class LensSpec:
+    """What the head says of each layer: ``target`` is a token to follow, at a ``position``.
+
+    ``hidden`` says that norms and cosines of the hidden states are wanted too.
+    """
+
+    name: str
+    texts: tuple[str, ...] = ()
+    ids: TokenIds = ()
+    target: str = ""
+    position: int | None = None
+    hidden: bool = False
+    variable: str = ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from hf_magics.api.chatting import chat
 from hf_magics.api.keeping import add, config, drop, load, models, new, save, use
-from hf_magics.api.looking import attention, layers
+from hf_magics.api.looking import attention, layers, lens
 from hf_magics.api.mapping import map
 from hf_magics.api.running import infer, tokens
 from hf_magics.api.writing import generate
@@ -23,6 +23,7 @@ __all__ = [
     "generate",
     "infer",
     "layers",
+    "lens",
     "load",
     "map",
     "models",

@@ -1,4 +1,4 @@
-"""The verbs that look inside a model: its layers, its attention."""
+"""The verbs that look inside a model: its layers, its attention, the logit lens."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from hf_magics.settings import DEFAULTS, Settings
 if TYPE_CHECKING:
     from hf_magics.inside.attention_pages import AttentionResult
     from hf_magics.inside.layer_pages import LayersResult
+    from hf_magics.inside.lens_pages import LensResult
 
 
 def layers(
@@ -96,3 +97,38 @@ def attention(
     read = read_inputs(inputs)
     spec = AttentionSpec(model, read.texts, read.ids, layer, head, kind, variable)
     return looking.attention(spec, read, session)
+
+
+def lens(
+    inputs: Any,
+    *,
+    model: str = "",
+    target: str = "",
+    position: int | None = None,
+    hidden: bool = False,
+    variable: str = "",
+) -> LensResult:
+    """Show what a model's head would say of each layer's hidden states: the logit lens.
+
+    Args:
+        inputs: A text, or token IDs, for a model that writes on or fills masks.
+        model: The name of a model; the current one where there is none.
+        target: A token to follow through the layers; the last layer's likeliest where there is
+            none.
+        position: Where it is followed, from 0; at the first mask, else at the end, where it is
+            None.
+        hidden: Show the norms of the hidden states, and the cosines between the layers, too.
+        variable: The notebook's name of the inputs.
+
+    Raises:
+        HFMagicsError: No such model, a head that gives no token for each position, a target that
+            is no single token, or an input that can't be run.
+    """
+    from hf_magics.specs import LensSpec
+
+    with first_import():
+        from hf_magics.inference.inputs import texts_or_ids
+        from hf_magics.inside import lens as looking
+    read = texts_or_ids(inputs)
+    spec = LensSpec(model, read.texts, read.ids, target, position, hidden, variable)
+    return looking.lens(spec, read, session)

@@ -133,6 +133,7 @@ def _table(table: Table, limits: Limits) -> Table:
         rows,
         _cut(table.caption, limits.cell_characters),
         _left_out(table, len(shown), len(columns), limits),
+        table.matrix,
     )
 
 

@@ -116,13 +116,15 @@ class Table:
 
     ``caption`` says what it is. ``left_out`` says what is not shown and how to see it; a renderer
     that has to cut further rows to stay in its budget says so in the same place. Where no column
-    has a name, the table is a list of facts and has no heading row.
+    has a name, the table is a list of facts and has no heading row. Of a ``matrix`` each column is
+    of one kind: where it is too wide for a terminal, it stands there in parts.
     """
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     caption: str = ""
     left_out: str = ""
+    matrix: bool = False
 
 
 @dataclass(frozen=True)

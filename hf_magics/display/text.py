@@ -44,7 +44,6 @@ _FAINT = 0.9
 _NO_NUMBER = "?"
 _MOST_FOLDED = 3  # a terminal can't fold: the details must not bury the answer
 _BAR = 10  # characters
-_MANY_COLUMNS = 12  # of more, rows are no records: a matrix is parted
 _FEWEST = 2  # columns of a part: the first, and one that it heads
 _CELL_SHADES = (2, 16)  # rows and columns
 # stands for a space that tabulate would strip: visible() leaves no such character in a text
@@ -168,6 +167,8 @@ def _rows(table: Table, width: int) -> str:
     if sum(natural) <= _room(columns, width):
         return _grid(columns, natural)
     columns = [column for column in columns if not column.picture]
+    if table.matrix:
+        return _panels(columns, width)
     shared = [column for column in columns[1:] if column.same_in_all]
     varying = [column for column in columns if column not in shared]
     for kept, said in ((columns, []), (varying, shared)):
@@ -175,8 +176,6 @@ def _rows(table: Table, width: int) -> str:
         widths = fitted([column.breadth for column in kept], flexible, _room(kept, width))
         if widths:
             return "\n".join(filter(None, (_in_every_row(said, width), _grid(kept, widths))))
-    if len(columns) > _MANY_COLUMNS:
-        return _panels(columns, width)
     return _records(columns, width)
 
 

@@ -179,7 +179,7 @@ def _one_map(matrix: torch.Tensor, maps: Maps) -> Part:
         (query.words, *(Tint(f"{weight:.2f}", weight) for weight in row))
         for query, row in zip(maps.queries, matrix.tolist(), strict=True)
     )
-    return Table(columns, rows, f"{where}: a row adds up to 1")
+    return Table(columns, rows, f"{where}: a row adds up to 1", matrix=True)
 
 
 def _strips(weights: torch.Tensor, maps: Maps) -> Table:

@@ -43,9 +43,9 @@ def numbered(count: int) -> list[Place]:
 
 
 def _text(tokenizer: object, one: int) -> str:
-    """Return a token's text; the vocabulary's own word where that is empty, as of half a letter."""
+    """Return a token's text; the vocabulary's own word of half a letter, a space in quotes."""
     text = str(tokenizer.decode([one]))  # type: ignore[attr-defined]
     plain = text.strip()
-    if plain and "\ufffd" not in plain:
-        return plain
-    return str(tokenizer.convert_ids_to_tokens(one))  # type: ignore[attr-defined]
+    if "\ufffd" in plain or not text:
+        return str(tokenizer.convert_ids_to_tokens(one))  # type: ignore[attr-defined]
+    return plain or repr(text)

@@ -1,4 +1,4 @@
-"""The magics that look inside a model: layers, attention."""
+"""The magics that look inside a model: layers, attention, the logit lens."""
 
 from __future__ import annotations
 
@@ -87,6 +87,34 @@ class InsideMagics(Base):
             inputs, model=o.model, layer=o.layer, head=o.head, kind=o.kind, variable=variable
         )
         return self.give(asked, result, self.hf_attention)
+
+    @line_cell_magic
+    @magic
+    @options(
+        "hf_lens [options] TEXT (or %%hf_lens [options], and a line)",
+        MODEL,
+        argument("--target", default="", metavar="TOKEN", help="a token to follow"),
+        argument("--position", type=int, default=None, metavar="N", help="… there, from 0"),
+        argument("--hidden", action="store_true", help="norms and cosines of the states too"),
+        INPUT,
+        *OUTPUT,
+        WHOLE,
+    )
+    def hf_lens(self, line: str, cell: str | None = None) -> Shown:
+        """Show what the head would say of each layer: the likeliest token at each position.
+
+        Examples:
+            %hf_lens The capital of France is
+            %hf_lens --target Paris The capital of France is
+            %hf_lens -m bert --hidden Paris is the [MASK] of France.
+        """
+        asked = self.ask(self.hf_lens, line, cell, has_text=True)
+        o = asked.options
+        inputs, variable = payload(asked, self.variables)
+        check_output(o.output, self.variables, inputs)
+        words = {"target": o.target, "position": o.position, "hidden": o.hidden}
+        result = api.lens(inputs, model=o.model, **words, variable=variable)
+        return self.give(asked, result, self.hf_lens)
 
     def _inputs(self, asked: Asked) -> tuple[Any, str]:
         """Return what is run, None where nothing is."""

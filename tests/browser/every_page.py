@@ -89,6 +89,7 @@ CELLS = (
     "%%hf_infer -m bert\nA cat sleeps.\nA <b>kitten</b> naps.\n$5 and $6",
     "%hf_load -i writer --tokenizer hostile_tokenizer -n writer",
     "%hf_infer -m writer -i texts",
+    "%hf_lens -m writer --hidden -i texts",
     "%hf_generate -m writer --max-new-tokens 8 --temperature 1.5 --seed 0 -i texts",
     "%hf_chat -m writer --max-new-tokens 8 --show-prompt " + PARTING.join(ATTACKS[:6]),
     "%hf_chat -m writer",

@@ -26,6 +26,7 @@ ARGUMENTS = {
     "hf_infer": {"inputs"},
     "hf_layers": {"target", "inputs"},
     "hf_attention": {"inputs"},
+    "hf_lens": {"inputs"},
     "hf_map": {"inputs"},
     "hf_generate": {"inputs"},
     "hf_models": set(),
