@@ -139,9 +139,10 @@ def _table(table: Table) -> str:
     caption = table.caption and f'<caption style="text-align:left">{_text(table.caption)}</caption>'
     rows = "".join(_row(table.columns, row) for row in table.rows)
     left_out = table.left_out and f'<div style="{_FAINT}">{_text(table.left_out)}</div>'
+    whole = ";white-space:nowrap" if table.matrix else ""  # it scrolls: its rows stay lines
     return (
         f'<div style="{_BLOCK}"><div style="overflow-x:auto">'
-        '<table cellpadding="4" style="border-collapse:collapse;margin:0">'
+        f'<table cellpadding="4" style="border-collapse:collapse;margin:0{whole}">'
         f"{caption}{_head(table.columns)}<tbody>{rows}</tbody></table></div>{left_out}</div>"
     )
 
