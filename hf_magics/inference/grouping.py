@@ -41,7 +41,7 @@ def outputs_of(
     budget = budget_of(loaded)
     if len(lengths) <= _FEW or len(lengths) * max(lengths) <= budget:
         return None
-    cacheless = _without_cache(loaded)
+    cacheless = without_cache(loaded)
     merger = Merger()
     for batch in plan_batches(lengths, budget):
         found = halving(
@@ -93,7 +93,7 @@ def _lengths(loaded: LoadedModel, inputs: Mapping[str, Any]) -> list[int]:
     return [int(one) for one in lengths.tolist()]
 
 
-def _without_cache(loaded: LoadedModel) -> dict[str, Any]:
+def without_cache(loaded: LoadedModel) -> dict[str, Any]:
     """Return what keeps a decoder from handing out its keys and values, a memory of all rows."""
     takes = inspect.signature(loaded.model.forward).parameters
     return {"use_cache": False} if "use_cache" in takes else {}
