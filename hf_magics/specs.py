@@ -223,3 +223,14 @@ class LayersSpec:
     texts: tuple[str, ...] = ()
     ids: TokenIds = ()
     variable: str = ""
+
+
+@dataclass(frozen=True)
+class ScoreSpec:
+    """Lines whose tokens are scored: ``texts`` or ``ids``."""
+
+    name: str
+    texts: tuple[str, ...] = ()
+    ids: TokenIds = ()
+    max_length: int | None = None
+    variable: str = ""
