@@ -146,10 +146,10 @@ def _two_sided(loaded: LoadedModel) -> HeadError:
     ways = ["with --task fill-mask"] if "fill-mask" in tasks_of(loaded.config) else []
     if hasattr(loaded.config, "is_decoder"):
         ways.append("with is_decoder=true, where it was trained so")
-    hint = f": load or make it {', or '.join(ways)}" if ways else ""
+    hint = f"load or make it {', or '.join(ways)}" if ways else "it has no head that scores text"
     return HeadError(
         f"{loaded.name} is a {type(loaded.model).__name__} that also sees what comes behind a "
-        f"place, and so expects no next token{hint}"
+        f"place, and so expects no next token: {hint}"
     )
 
 

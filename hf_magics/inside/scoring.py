@@ -76,11 +76,11 @@ def score(spec: ScoreSpec, inputs: Inputs, session: Session, settings: Settings)
     spec = dataclasses.replace(spec, name=loaded.name)
     need_head(loaded)
     encoded = tokenizing.encode_inputs(loaded, inputs, spec.max_length)
-    way = way_of(loaded, int(encoded.inputs["input_ids"][0, 0]))
-    scored = _scored_places(loaded, encoded, way)
     logged: list[str] = []
     started = time.perf_counter()
     with watched(f"scoring with {loaded.name}", notes=logged) as meter:
+        way = way_of(loaded, int(encoded.inputs["input_ids"][0, 0]))
+        scored = _scored_places(loaded, encoded, way)
         scores = _scores(loaded, encoded, way, scored, meter.advance)
     took = time.perf_counter() - started
     session.log.append(spec)
