@@ -43,7 +43,7 @@ def unscored(scored: Scored) -> str:
             "compared with the perplexity of a causal model"
         )
     first = {line.ids[0] for line in scored.lines}
-    which = f", {scored.read[first.pop()]}," if len(first) == 1 else ""
+    which = f", “{scored.read[first.pop()]}”," if len(first) == 1 else ""
     where = "" if len(scored.lines) == 1 else " of each line"
     return f"the first token{where}{which} has no score: the model needs a token before it"
 

@@ -106,7 +106,7 @@ def test_what_was_cut_and_what_has_no_score_is_said(session, minilm):
     llama(minilm)
     said = notes(hf.score("one two three four five", max_length=5))
     assert any("cut to 5 tokens" in one and "four five" in one for one in said)
-    assert any("the first token, [CLS], has no score" in one for one in said)
+    assert any("the first token, “[CLS]”, has no score" in one for one in said)
     result = hf.score([[5, 6, 7], [8]])
     assert math.isnan(result.perplexity[1])
     assert "no token to score in line 2" in notes(result)
