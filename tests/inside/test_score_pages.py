@@ -150,7 +150,7 @@ def test_the_result_holds_no_tensor_and_knows_its_model(session, minilm):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("%hf_score -m lama a", "lama"),
+        ("%hf_score -m nobody a", "nobody"),
         ("%hf_score --max-length 0 a", "at least 1"),
         ("%hf_score --max-length 1 a b", "special tokens"),
         ("%hf_score", "there is no text"),
