@@ -255,3 +255,14 @@ class LensSpec:
     position: int | None = None
     hidden: bool = False
     variable: str = ""
+
+
+@dataclass(frozen=True)
+class ScoreSpec:
+    """Lines whose tokens are scored: ``texts`` or ``ids``."""
+
+    name: str
+    texts: tuple[str, ...] = ()
+    ids: TokenIds = ()
+    max_length: int | None = None
+    variable: str = ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from hf_magics.api.chatting import chat
 from hf_magics.api.keeping import add, config, drop, load, models, new, save, use
-from hf_magics.api.looking import attention, layers, lens
+from hf_magics.api.looking import attention, layers, lens, score
 from hf_magics.api.mapping import map
 from hf_magics.api.running import infer, tokens
 from hf_magics.api.writing import generate
@@ -29,6 +29,7 @@ __all__ = [
     "models",
     "new",
     "save",
+    "score",
     "session",
     "tokens",
     "use",

@@ -1,4 +1,4 @@
-"""The verbs that look inside a model: its layers, its attention, the logit lens."""
+"""The verbs that look inside a model: its layers, attention, lens, and scores of a text."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hf_magics.inside.attention_pages import AttentionResult
     from hf_magics.inside.layer_pages import LayersResult
     from hf_magics.inside.lens_pages import LensResult
+    from hf_magics.inside.score_results import ScoreResult
 
 
 def layers(
@@ -132,3 +133,36 @@ def lens(
     read = texts_or_ids(inputs)
     spec = LensSpec(model, read.texts, read.ids, target, position, hidden, variable)
     return looking.lens(spec, read, session)
+
+
+def score(
+    inputs: Any,
+    *,
+    model: str = "",
+    max_length: int | None = None,
+    variable: str = "",
+    settings: Settings = DEFAULTS,
+) -> ScoreResult:
+    """Score each token of given text: its log-probability and rank, and the model's entropy there.
+
+    Under a causal model each token but the first, by the logits at the token before it. Under a
+    masked model each token but special ones, by the logits at a mask in its place (Salazar et al.
+    2020, "Masked Language Model Scoring"). Logarithms are natural, ranks count from 1.
+
+    Args:
+        inputs: A text, a list or Series of texts, or token IDs.
+        model: The name of a model; the current one where there is none.
+        max_length: Tokens of one line at most; the model's own limit where it is None.
+        variable: The notebook's name of the inputs.
+        settings: Defaults.
+
+    Raises:
+        HFMagicsError: No such model, one without a head for that, or inputs that can't be scored.
+    """
+    from hf_magics.specs import ScoreSpec
+
+    with first_import():
+        from hf_magics.inside import scoring
+    read = scoring.read_lines(inputs)
+    spec = ScoreSpec(model, read.texts, read.ids, max_length, variable)
+    return scoring.score(spec, read, session, settings)

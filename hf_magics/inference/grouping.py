@@ -46,7 +46,7 @@ def outputs_of(
     as_given = len(set(lengths)) > 1 and reads_padding(loaded.model)  # its padding counts
     if apart is None and (is_one or as_given):
         return None
-    cacheless = _without_cache(loaded)
+    cacheless = without_cache(loaded)
     merger = Merger()
     for batch in plan_batches(lengths, budget, mixed=apart is None):
         found = halving(
@@ -98,7 +98,7 @@ def _lengths(loaded: LoadedModel, inputs: Mapping[str, Any]) -> list[int]:
     return [int(one) for one in lengths.tolist()]
 
 
-def _without_cache(loaded: LoadedModel) -> dict[str, Any]:
+def without_cache(loaded: LoadedModel) -> dict[str, Any]:
     """Return what keeps a decoder from handing out its keys and values, a memory of all rows."""
     takes = inspect.signature(loaded.model.forward).parameters
     return {"use_cache": False} if "use_cache" in takes else {}

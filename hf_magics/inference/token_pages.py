@@ -99,7 +99,8 @@ class TokensResult(Shown):
         """For each line its text with the tokens marked, their table, and the IDs to copy."""
         parts: list[Part] = []
         shown = self.lines[: self._rows]
-        for number, (line, most) in enumerate(zip(shown, self._rooms(shown), strict=True), 1):
+        most_of = rooms([len(line.tokens) for line in shown], self._rows)
+        for number, (line, most) in enumerate(zip(shown, most_of, strict=True), 1):
             parts += self._line(number, line, most)
         if len(self.lines) > self._rows:
             hidden = len(self.lines) - self._rows
@@ -107,15 +108,6 @@ class TokensResult(Shown):
         total = sum(len(line.tokens) for line in self.lines)
         title = f"{self.name} · {self._kind} · {plural(total, 'token')}"
         return Page(title, tuple(parts), tuple(Note(note) for note in self._notes))
-
-    def _rooms(self, lines: tuple[Line, ...]) -> list[int]:
-        """Return how many tokens of each line are shown: what short ones leave, long ones take."""
-        rooms, left = {}, self._rows
-        by_length = sorted(range(len(lines)), key=lambda number: len(lines[number].tokens))
-        for done, number in enumerate(by_length):
-            rooms[number] = max(1, min(len(lines[number].tokens), left // (len(lines) - done)))
-            left -= rooms[number]
-        return [rooms[number] for number in range(len(lines))]
 
     def _line(self, number: int, line: Line, most: int) -> list[Part]:
         shown = line.tokens[:most]
@@ -176,6 +168,16 @@ class ComparedTokens(Shown):
             Column("as the vocabulary has it", mono=True),
         )
         return Table(columns, tuple(rows), f"line {number + 1}")
+
+
+def rooms(lengths: Sequence[int], most: int) -> list[int]:
+    """Return how many tokens of each line are shown: what short ones leave, long ones take."""
+    found, left = [0] * len(lengths), most
+    by_length = sorted(range(len(lengths)), key=lambda line: lengths[line])
+    for done, line in enumerate(by_length):
+        found[line] = max(1, min(lengths[line], left // (len(lengths) - done)))
+        left -= found[line]
+    return found
 
 
 def marked(line: Line) -> list[Marked]:

@@ -19,7 +19,7 @@ from hf_magics.modeling.store import session
 
 _LINE = re.compile(r"^\s*(?:[\w.]+\s*=\s*)?%%?(?P<magic>hf\w*)\s+(?P<rest>.*)$", re.DOTALL)
 _WRITING = {"hf_generate", "hf_chat"}
-_TEXT = {"hf_infer", "hf_tokens", "hf_attention", "hf_lens", *_WRITING}
+_TEXT = {"hf_infer", "hf_tokens", "hf_attention", "hf_lens", "hf_score", *_WRITING}
 _ANSWERING = {"hf_infer", "hf_map", *_WRITING}
 
 

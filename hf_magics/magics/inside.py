@@ -1,4 +1,4 @@
-"""The magics that look inside a model: layers, attention, the logit lens."""
+"""The magics that look inside a model: layers, attention, the logit lens, score."""
 
 from __future__ import annotations
 
@@ -13,7 +13,16 @@ from hf_magics.magics.arguments import fields_for, only
 from hf_magics.magics.base import Base, magic
 from hf_magics.magics.binding import check_output
 from hf_magics.magics.generation import MODEL
-from hf_magics.magics.options import HEAD, INPUT, OUTPUT, WHOLE, Asked, options, payload
+from hf_magics.magics.options import (
+    HEAD,
+    INPUT,
+    LENGTH,
+    OUTPUT,
+    WHOLE,
+    Asked,
+    options,
+    payload,
+)
 
 
 @magics_class
@@ -115,6 +124,39 @@ class InsideMagics(Base):
         words = {"target": o.target, "position": o.position, "hidden": o.hidden}
         result = api.lens(inputs, model=o.model, **words, variable=variable)
         return self.give(asked, result, self.hf_lens)
+
+    @line_cell_magic
+    @magic
+    @options(
+        "hf_score [options] TEXT (or %%hf_score [options], and a cell of text)",
+        MODEL,
+        INPUT,
+        *OUTPUT,
+        LENGTH,
+        WHOLE,
+    )
+    def hf_score(self, line: str, cell: str | None = None) -> Shown:
+        """Show how surprising each token of a text is to a model, and the text's perplexity.
+
+        A line that ends in ? is IPython's help before a magic sees it: write questions in a cell.
+
+        Examples:
+          %hf_score The cat sat on the mat.
+          %hf_score -i df.text -o df.perplexity     a column of perplexities
+          %hf_score -m bert -i ids                  token IDs
+        """
+        asked = self.ask(self.hf_score, line, cell, has_text=True)
+        o = asked.options
+        inputs, variable = payload(asked, self.variables)
+        check_output(o.output, self.variables, inputs)
+        result = api.score(
+            inputs,
+            model=o.model,
+            max_length=o.max_length,
+            variable=variable,
+            settings=self.settings,
+        )
+        return self.give(asked, result, self.hf_score)
 
     def _inputs(self, asked: Asked) -> tuple[Any, str]:
         """Return what is run, None where nothing is."""

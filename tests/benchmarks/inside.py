@@ -53,9 +53,7 @@ def tree() -> list[tuple[str, str, str]]:
     import hf_magics as hf
 
     pages = []
-    took = call_s(
-        lambda: pages.append(hf.layers("llama", task="text-generation")._repr_html_())
-    )
+    took = call_s(lambda: pages.append(hf.layers("llama", task="text-generation")._repr_html_()))
     size = len(pages[0].encode())
     return [
         ("layers of Llama-2-7B's config", f"{took:.2f} s", "2 s at most"),

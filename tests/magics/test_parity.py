@@ -27,6 +27,7 @@ ARGUMENTS = {
     "hf_layers": {"target", "inputs"},
     "hf_attention": {"inputs"},
     "hf_lens": {"inputs"},
+    "hf_score": {"inputs"},
     "hf_map": {"inputs"},
     "hf_generate": {"inputs"},
     "hf_models": set(),
