@@ -10,6 +10,7 @@ from hf_magics.display.shown import Shown
 from hf_magics.magics.base import Base, magic
 from hf_magics.magics.binding import check_output
 from hf_magics.magics.options import (
+    CAPTURE,
     INPUT,
     LENGTH,
     OUTPUT,
@@ -77,6 +78,7 @@ class InferenceMagics(Base):
         *OUTPUT,
         LENGTH,
         SET,
+        *CAPTURE,
         WHOLE,
     )
     def hf_infer(self, line: str, cell: str | None = None) -> Shown:
@@ -89,6 +91,7 @@ class InferenceMagics(Base):
           %hf_infer --task features -o out Hello!       the tensors; out.outputs keeps them
           %hf_infer --labels sports,politics We won 3 to 1 in the last minute.
           %hf_infer -i df.text -o df.label              a column of answers
+          %hf_infer --capture 'encoder.layer.*.output' -o out Hello!     out.captured, by name
         """
         asked = self.ask(self.hf_infer, line, cell, has_text=True)
         o = asked.options
@@ -99,6 +102,8 @@ class InferenceMagics(Base):
             model=o.model,
             to=o.to,
             **self.task_words(o),
+            capture=tuple(o.capture or ()),
+            keep=o.keep,
             variable=variable,
             settings=self.settings,
         )

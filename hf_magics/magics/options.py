@@ -222,6 +222,15 @@ TASK = (
     ),
 )
 """What the tasks of an inference take: a task refuses what it has no use for."""
+CAPTURE = (
+    argument(
+        "--capture",
+        action="append",
+        metavar="PATTERN",
+        help="keep what modules give: * stops at a dot, ** does not; repeatable",
+    ),
+    argument("--keep", default="", metavar="K", help="of a capture: mean (unasked), last or all"),
+)
 CHOICES = {
     "--task": tuple(TASKS),
     "--dtype": ("auto", "float32", "bfloat16", "float16", "float64"),
@@ -231,6 +240,7 @@ CHOICES = {
     "--quantize": ("int8", "int4"),
     "--padding": ("longest", "max_length"),
     "--aggregate": ("first", "average", "max"),
+    "--keep": ("mean", "last", "all"),
     "--pooling": ("mean", "cls", "max", "last"),
 }
 """What Tab offers for an option's value."""

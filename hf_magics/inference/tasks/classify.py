@@ -10,7 +10,6 @@ import torch
 
 from hf_magics.display.numbers import number
 from hf_magics.display.parts import Bar, Cell, Column, Table
-from hf_magics.inference import running
 from hf_magics.inference.answering.answer import Answer
 from hf_magics.inference.answering.task import Done, Request, Task
 from hf_magics.inference.answering.words import (
@@ -50,7 +49,7 @@ class Classify(Task):
         own = config.pad_token_id
         try:
             config.pad_token_id = own if own is not None else _lent_pad(request, encoded)
-            return running.run(request.loaded, encoded.inputs, dict(request.spec.extra))
+            return super().run(request, encoded)
         finally:
             config.pad_token_id = own
 
