@@ -75,7 +75,10 @@ def _with_captured(
 ) -> tuple[Answer, tuple[Snippet, ...]]:
     """Return the answer and the code with what was captured behind them, and hooks around them."""
     tensors = recorder.captured()
-    parts = captured_parts(recorder, tensors, done.request.settings.rows)
+    request = done.request
+    parts = captured_parts(
+        recorder, tensors, most=request.settings.rows, lines=request.inputs.count
+    )
     added = dataclasses.replace(
         answer,
         parts=answer.parts + parts,

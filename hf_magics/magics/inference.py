@@ -10,7 +10,6 @@ from hf_magics.display.shown import Shown
 from hf_magics.magics.base import Base, magic
 from hf_magics.magics.binding import check_output
 from hf_magics.magics.options import (
-    CAPTURE,
     INPUT,
     LENGTH,
     OUTPUT,
@@ -19,6 +18,16 @@ from hf_magics.magics.options import (
     WHOLE,
     options,
     payload,
+)
+
+_CAPTURE = (
+    argument(
+        "--capture",
+        action="append",
+        metavar="PATTERN",
+        help="keep what modules give: * stops at a dot, ** does not; repeatable",
+    ),
+    argument("--keep", default="", metavar="K", help="of a capture: mean (unasked), last or all"),
 )
 
 
@@ -78,7 +87,7 @@ class InferenceMagics(Base):
         *OUTPUT,
         LENGTH,
         SET,
-        *CAPTURE,
+        *_CAPTURE,
         WHOLE,
     )
     def hf_infer(self, line: str, cell: str | None = None) -> Shown:

@@ -222,15 +222,6 @@ TASK = (
     ),
 )
 """What the tasks of an inference take: a task refuses what it has no use for."""
-CAPTURE = (
-    argument(
-        "--capture",
-        action="append",
-        metavar="PATTERN",
-        help="keep what modules give: * stops at a dot, ** does not; repeatable",
-    ),
-    argument("--keep", default="", metavar="K", help="of a capture: mean (unasked), last or all"),
-)
 CHOICES = {
     "--task": tuple(TASKS),
     "--dtype": ("auto", "float32", "bfloat16", "float16", "float64"),

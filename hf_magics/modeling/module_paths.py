@@ -12,9 +12,14 @@ from hf_magics.errors import InputError
 _NUMBER = re.compile(r"\.\d+(?=\.|$)")
 
 
+def folded(paths: Iterable[str]) -> list[str]:
+    """Return paths as patterns, once each: ``encoder.layer.*.output`` for those of all blocks."""
+    return list(dict.fromkeys(_NUMBER.sub(".*", path) for path in paths if path))
+
+
 def paths_like(paths: Iterable[str], wanted: str) -> str:
     """Return a hint at the path, or the step of one, nearest to what was not found."""
-    listed = [_NUMBER.sub(".*", path) for path in paths if path]
+    listed = folded(paths)
     steps = [step for path in listed for step in path.split(".") if step != "*"]
     return nearest(wanted, dict.fromkeys([*listed, *steps]))
 

@@ -50,7 +50,7 @@ def test_the_mean_leaves_padding_out(bert, hand):
         rows = [states[row][mask[row]].mean(dim=0) for row in range(3)]
         torch.testing.assert_close(found.captured[path], torch.stack(rows))
     assert "the mean over the tokens of each line, padding left out" in repr(found)
-    assert "where no --keep says else" in repr(found)
+    assert "Without --keep it is the mean" in said(found)
 
 
 def test_the_last_token_is_none_of_padding(bert, hand):

@@ -96,6 +96,7 @@ def _mask(recorder: Recorder, name: str, inputs: Mapping[str, Any]) -> str:
         return 'inputs["attention_mask"]'
     mask = recorder.masks[name].cpu()
     for key, one in inputs.items():
-        if key.endswith("attention_mask") and torch.equal(one.cpu().bool(), mask):
-            return f'inputs["{key}"]'
+        if key.endswith("attention_mask") and torch.equal(one.flatten(0, -2).cpu().bool(), mask):
+            flat = ".flatten(0, -2)" if one.dim() > mask.dim() else ""  # options of a prompt
+            return f'inputs["{key}"]{flat}'
     return f"torch.tensor({mask.int().tolist()}, device=model.device)"

@@ -19,18 +19,31 @@ _KEPT = {
     "last": "the last token of each line that is no padding",
     "all": "every token",
 }
-_LESS = "a vector a line, however long, where no --keep says else; --keep all keeps every token"
+_BOUNDED = (
+    "Without --keep it is the mean, so that what is kept does not grow with a text; --keep last keeps "
+    "the last token, --keep all every one."
+)
 _MOST_NAMED = 3
 
 
-def captured_parts(recorder: Recorder, tensors: Tensors, most: int) -> tuple[Part, ...]:
-    """Return a table of the first tensors, and what is to be known of their names and shapes."""
+def captured_parts(
+    recorder: Recorder, tensors: Tensors, *, most: int, lines: int
+) -> tuple[Part, ...]:
+    """Return a table of the first tensors, and what is to be known of their names and rows.
+
+    Args:
+        recorder: How they were captured.
+        tensors: What was captured.
+        most: How many are shown.
+        lines: How many inputs there are, 0 where they are tensors.
+    """
     shown = [summarise(name, one) for name, one in list(tensors.items())[:most]]
     if not shown:
         return ()
     more = "result.captured has them all, by name"
     table = tensor_table(shown, most, _caption(recorder, tensors), more, len(tensors))
-    return (table, *map(Text, _said(recorder, tensors)), corners(shown))
+    said = (*_rows_said(recorder, lines), *_said(recorder, tensors))
+    return (table, *map(Text, said), corners(shown))
 
 
 def captured_notes(recorder: Recorder, tensors: Tensors) -> tuple[str, ...]:
@@ -52,16 +65,20 @@ def captured_notes(recorder: Recorder, tensors: Tensors) -> tuple[str, ...]:
 
 
 def _caption(recorder: Recorder, tensors: Tensors) -> str:
-    kept = _KEPT[recorder.keep]
-    how = f"--keep {recorder.keep}"
-    if recorder.keep == KEEPS[0]:
-        how += f": {_LESS}"
     held = size(nbytes_held(tensors))
-    return f"Captured: {kept} ({how}); {plural(len(tensors), 'tensor')}, {held}"
+    return f"Captured: {_KEPT[recorder.keep]}; {plural(len(tensors), 'tensor')}, {held}"
+
+
+def _rows_said(recorder: Recorder, lines: int) -> list[str]:
+    """Say where a task makes several rows of a line: windows of a text, pairs with labels."""
+    if not recorder.rows or not lines or recorder.rows == lines:
+        return []
+    rows = plural(recorder.rows, "row")
+    return [f"The task makes {rows} of {plural(lines, 'line')}: each has its own here, in order."]
 
 
 def _said(recorder: Recorder, tensors: Tensors) -> list[str]:
-    said = []
+    said = [_BOUNDED] if recorder.keep == KEEPS[0] else []
     whole = [name for name in tensors if recorder.keep != "all" and _is_whole(recorder, name)]
     if whole:
         said.append(

@@ -53,6 +53,11 @@ class Recorder:
         self._last: Tensors = {}
         self._finished: list[tuple[int, Tensors]] = []
 
+    @property
+    def rows(self) -> int:
+        """How many rows a task ran as batches, 0 where it did otherwise."""
+        return sum(rows for rows, _ in self._finished)
+
     def restart(self) -> None:
         """Forget what was not taken: a batch is about to run."""
         self._passes = [[]]
