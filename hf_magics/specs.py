@@ -93,7 +93,8 @@ class InferSpec:
     """Inputs to run through a model: ``texts``, ``ids``, or the tensors of ``variable``.
 
     ``options`` are those of the task, such as ``labels``; ``extra`` are keyword arguments of the
-    model's ``forward``, or of ``generate`` where the task writes text.
+    model's ``forward``, or of ``generate`` where the task writes text. ``capture`` are patterns of
+    module paths, and ``keep`` is what of their tensors is kept: ``mean``, ``last`` or ``all``.
     """
 
     name: str
@@ -104,6 +105,8 @@ class InferSpec:
     options: Fields = ()
     extra: Fields = ()
     variable: str = ""
+    capture: tuple[str, ...] = ()
+    keep: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,8 @@ def infer(
     beams: int | None = None,
     max_new_tokens: int | None = None,
     set: Mapping[str, Any] | None = None,
+    capture: str | Sequence[str] = (),
+    keep: str = "",
     variable: str = "",
     settings: Settings = DEFAULTS,
 ) -> InferResult:
@@ -94,6 +97,10 @@ def infer(
         max_new_tokens: Tasks that write: tokens of the answer at most.
         set: Keyword arguments of ``forward``, such as ``output_hidden_states``; of ``generate``
             where the task writes, of the pipeline where it is one.
+        capture: Paths of modules whose tensors are kept in ``result.captured``, a pattern or
+            several: ``*`` stops at a dot, ``**`` does not.
+        keep: What of them is kept: ``mean``, over the tokens of each line without padding, where
+            it is empty; ``last``, the last token that is no padding; ``all``.
         variable: The notebook's name of the inputs.
         settings: Defaults.
 
@@ -121,4 +128,6 @@ def infer(
     read = read_inputs(inputs)
     extra = tuple((set or {}).items())
     spec = InferSpec(model, read.texts, read.ids, task, max_length, given, extra, variable)
+    patterns = (capture,) if isinstance(capture, str) and capture else tuple(capture)
+    spec = dataclasses.replace(spec, capture=patterns, keep=keep)
     return inferring.infer(spec, read, session, settings)

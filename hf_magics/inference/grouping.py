@@ -53,7 +53,7 @@ def outputs_of(
             batch, lambda rows: run({**rows_of(loaded, inputs, rows, lengths), **cacheless})
         )
         for rows, outputs in found:
-            if not can_merge(outputs, len(rows)):
+            if not can_merge(outputs, len(rows)) or not merger.takes(outputs):
                 return None
             merger.add(rows, outputs)
     return merger.merged()

@@ -8,16 +8,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from hf_magics.inference import tokenizing
+from hf_magics.inference.capturing.asking import check_keep, find_modules
+from hf_magics.inference.capturing.code import HOOKS_AFTER, hooks_before
+from hf_magics.inference.capturing.pages import captured_notes, captured_parts
+from hf_magics.inference.capturing.recording import Recorder, recording
 from hf_magics.inference.inputs import Inputs
 from hf_magics.inference.results import InferResult, Ran
-from hf_magics.inference.tasks import Done, Request, task_for
+from hf_magics.inference.tasks import Answer, Done, Request, task_for
 from hf_magics.inference.told import reads_padding
 from hf_magics.modeling.report import random_now, random_verdict
 from hf_magics.modeling.snippets import model_snippet
 from hf_magics.modeling.store import Session
 from hf_magics.modeling.watching import watched
 from hf_magics.settings import Settings
-from hf_magics.snippets import script
+from hf_magics.snippets import Snippet, script
 from hf_magics.specs import InferSpec
 
 
@@ -39,17 +43,23 @@ def infer(spec: InferSpec, inputs: Inputs, session: Session, settings: Settings)
     """
     loaded = session.get(spec.name)
     task = task_for(loaded, spec.task, inputs, dict(spec.options))
-    spec = dataclasses.replace(spec, name=loaded.name, task=task.name)
-    request = Request(loaded, spec, inputs, settings)
+    keep = check_keep(spec)
+    modules = find_modules(loaded, spec.capture)
+    spec = dataclasses.replace(spec, name=loaded.name, task=task.name, keep=keep)
+    recorder = Recorder(loaded.model, modules, keep) if modules else None
+    request = Request(loaded, spec, inputs, settings, recorder)
     task.check(request)
     encoded = task.encode(request)
     logged: list[str] = []
     started = time.perf_counter()
-    with watched(f"running {loaded.name}", notes=logged):
+    with watched(f"running {loaded.name}", notes=logged), recording(recorder):
         outputs, added = task.run(request, encoded)
     took = time.perf_counter() - started
     done = Done(request, encoded, outputs, added)
     answer = task.answer(done)
+    code = task.code(done)
+    if recorder is not None:
+        answer, code = _with_captured(recorder, done, answer, code)
     session.log.append(spec)
     notes = (*_notes_on(done), *(line for line in logged if "output_attentions" not in line))
     return InferResult(
@@ -57,8 +67,26 @@ def infer(spec: InferSpec, inputs: Inputs, session: Session, settings: Settings)
         answer,
         notes + answer.notes,
         held={"outputs": outputs, **answer.raw},
-        code=script(model_snippet(loaded), *task.code(done)),
+        code=script(model_snippet(loaded), *code),
     )
+
+
+def _with_captured(
+    recorder: Recorder, done: Done, answer: Answer, code: tuple[Snippet, ...]
+) -> tuple[Answer, tuple[Snippet, ...]]:
+    """Return the answer and the code with what was captured behind them, and hooks around them."""
+    tensors = recorder.captured()
+    request = done.request
+    parts = captured_parts(
+        recorder, tensors, most=request.settings.rows, lines=request.inputs.count
+    )
+    added = dataclasses.replace(
+        answer,
+        parts=answer.parts + parts,
+        notes=answer.notes + captured_notes(recorder, tensors),
+        raw={**answer.raw, "captured": tensors},
+    )
+    return added, (hooks_before(recorder, done.encoded.inputs), *code, HOOKS_AFTER)
 
 
 def _notes_on(done: Done) -> list[str]:

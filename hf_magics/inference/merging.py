@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from hf_magics.inference.batching import Batch
+from hf_magics.inference.tensors import walk
 
 
 class Merger:
@@ -19,6 +20,10 @@ class Merger:
 
     def __init__(self) -> None:
         self._parts: list[tuple[Batch, Any]] = []
+
+    def takes(self, outputs: Any) -> bool:
+        """Say whether these outputs have the tensors that those before them had."""
+        return not self._parts or _outline(outputs) == _outline(self._parts[0][1])
 
     def add(self, rows: Batch, outputs: Any) -> None:
         """Take the outputs for these rows."""
@@ -39,6 +44,10 @@ def can_merge(outputs: Any, rows: int) -> bool:
     if isinstance(outputs, (tuple, list)):
         return all(can_merge(one, rows) for one in outputs)
     return outputs is None
+
+
+def _outline(outputs: Any) -> list[tuple[str, int]]:
+    return [(name, leaf.dim()) for name, leaf in walk(outputs)]
 
 
 def _joined(parts: Sequence[Any], rows: Sequence[Batch]) -> Any:

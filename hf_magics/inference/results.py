@@ -98,6 +98,16 @@ class InferResult(WithOutputs):
         return self._raw("embeddings")
 
     @property
+    def captured(self) -> dict[str, Any]:
+        """What modules gave: a tensor by name, with a row a line where the page doesn't say else.
+
+        Raises:
+            AttributeError: No ``--capture`` asked for it.
+            EvictedError: They were let go for newer ones.
+        """
+        return dict(self._raw("captured"))
+
+    @property
     def text(self) -> list[str]:
         """What was written, a text an input; empty for tasks that write none."""
         return list(self._answer.text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import torch
@@ -41,11 +41,25 @@ def need_torch(loaded: LoadedModel, what: str) -> None:
         )
 
 
+class Watcher(Protocol):
+    """Whoever keeps what the modules give while a batch is run, in parts perhaps."""
+
+    def restart(self) -> None:
+        """Forget what was not taken: a part is about to run."""
+
+    def taken(self) -> dict[str, torch.Tensor]:
+        """Return what the modules gave for the part that was run, by name."""
+
+    def put(self, rows: int, tensors: dict[str, torch.Tensor]) -> None:
+        """Take what they gave for the whole batch, in the order of its rows."""
+
+
 def run(
     loaded: LoadedModel,
     inputs: Mapping[str, Any],
     extra: Mapping[str, Any],
     apart: torch.Tensor | None = None,
+    watcher: Watcher | None = None,
 ) -> tuple[Any, dict[str, Any]]:
     """Return the model's output for one batch, and the arguments that had to be added to the input.
 
@@ -57,6 +71,8 @@ def run(
         inputs: What its ``forward`` takes; tensors are moved to its device.
         extra: More keyword arguments of ``forward``, such as ``output_hidden_states``.
         apart: Where tokens stand, for a model that reads padding: rows are then run without.
+        watcher: Is given what its hooks saw. Where that has not a row each, all rows are run at
+            once.
 
     Raises:
         InputError: The model does not take these inputs.
@@ -67,12 +83,26 @@ def run(
     twice = next((name for name in extra if name in inputs), None)
     if twice is not None:
         raise InputError(f"--set {twice}: the input has that already")
-    in_groups = grouping.outputs_of(
-        loaded, inputs, lambda some: once(loaded, some, extra)[0], apart
+
+    def part(some: Mapping[str, Any]) -> tuple[Any, dict[str, Any], dict[str, torch.Tensor]]:
+        return _seen(watcher, lambda: once(loaded, some, extra))
+
+    outputs, added, seen = grouping.outputs_of(loaded, inputs, part, apart) or part(
+        grouping.without_idle_mask(loaded, inputs)
     )
-    if in_groups is not None:
-        return in_groups, {}
-    return once(loaded, grouping.without_idle_mask(loaded, inputs), extra)
+    if watcher is not None:
+        watcher.put(len(next(iter(inputs.values()))), seen)
+    return outputs, added
+
+
+def _seen(
+    watcher: Watcher | None, run_one: Callable[[], tuple[Any, dict[str, Any]]]
+) -> tuple[Any, dict[str, Any], dict[str, torch.Tensor]]:
+    """Return what one forward pass gave, what was added to its input, and what was seen of it."""
+    if watcher is None:
+        return *run_one(), {}
+    watcher.restart()
+    return *run_one(), watcher.taken()
 
 
 def once(

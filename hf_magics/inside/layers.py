@@ -10,7 +10,8 @@ from hf_magics.inference.inputs import Inputs
 from hf_magics.inside.finding import Found, find
 from hf_magics.inside.layer_pages import LayersResult, Looked
 from hf_magics.inside.measuring import Measured, measure
-from hf_magics.inside.modules import ModuleRow, need_match, rows_of
+from hf_magics.inside.modules import ModuleRow, rows_of
+from hf_magics.modeling.module_paths import need_match
 from hf_magics.modeling.report import random_now
 from hf_magics.modeling.store import Session
 from hf_magics.settings import Settings

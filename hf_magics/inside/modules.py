@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 
-from hf_magics.display.words import nearest
-from hf_magics.errors import InputError
 from hf_magics.modeling.weights import held
-
-_NUMBER = re.compile(r"\.\d+(?=\.|$)")
 
 
 @dataclass(frozen=True)
@@ -87,26 +82,6 @@ def rows_of(
         )
         rows.append(_row(path, module, weights))
     return _summed(rows)
-
-
-def paths_like(paths: Iterable[str], wanted: str) -> str:
-    """Return a hint at the path, or the step of one, nearest to what was not found."""
-    listed = [_NUMBER.sub(".*", path) for path in paths if path]
-    steps = [step for path in listed for step in path.split(".") if step != "*"]
-    return nearest(wanted, dict.fromkeys([*listed, *steps]))
-
-
-def need_match(found: Iterable[Any], paths: Iterable[str], asked: str, option: str) -> None:
-    """Refuse a pattern that matches no module.
-
-    Raises:
-        InputError: Naming the nearest paths.
-    """
-    if not list(found):
-        raise InputError(
-            f"{option} {asked}: no module has such a path{paths_like(paths, asked)}; %hf_layers "
-            "shows them"
-        )
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 from collections.abc import Callable, Iterable
@@ -15,6 +16,7 @@ from hf_magics.magics.columns import columns_of
 from hf_magics.magics.options import CHOICES, option_names
 from hf_magics.modeling import catalog
 from hf_magics.modeling.heads import ANSWERED, AUTO_CLASSES
+from hf_magics.modeling.module_paths import folded
 from hf_magics.modeling.store import session
 
 _LINE = re.compile(r"^\s*(?:[\w.]+\s*=\s*)?%%?(?P<magic>hf\w*)\s+(?P<rest>.*)$", re.DOTALL)
@@ -56,6 +58,8 @@ def _offers(shell: Any, name: str, before: list[str], word: str) -> Iterable[tup
         return _named("variable", [f"${one}" for one in _variables(shell)])
     if name in _TEXT and plain:
         return []  # in the text
+    if action is not None and action.dest == "capture":
+        return _named("module", _module_paths(before))
     if action is not None and action.nargs != 0:
         return _named("value", _values(shell, name, action.option_strings[-1], plain, word))
     if word.startswith("-"):
@@ -76,6 +80,14 @@ def _values(shell: Any, name: str, option: str, plain: list[str], word: str) -> 
     if option == "--class":
         return [*_classes(plain), *AUTO_CLASSES]
     return _choices(name, option)
+
+
+def _module_paths(before: list[str]) -> list[str]:
+    """Return the modules of the model that a line names, else of the current one, as patterns."""
+    named = [value for name, value in itertools.pairwise(before) if name in {"-m", "--model"}]
+    name = named[-1] if named else ""
+    model = session.get(name).torch_model if session and name in {"", *session} else None
+    return folded(path for path, _ in model.named_modules()) if model is not None else []
 
 
 def _columns(shell: Any, word: str) -> list[tuple[str, str]]:

@@ -20,6 +20,16 @@ from hf_magics.magics.options import (
     payload,
 )
 
+_CAPTURE = (
+    argument(
+        "--capture",
+        action="append",
+        metavar="PATTERN",
+        help="keep what modules give: * stops at a dot, ** does not; repeatable",
+    ),
+    argument("--keep", default="", metavar="K", help="of a capture: mean (unasked), last or all"),
+)
+
 
 @magics_class
 class InferenceMagics(Base):
@@ -77,6 +87,7 @@ class InferenceMagics(Base):
         *OUTPUT,
         LENGTH,
         SET,
+        *_CAPTURE,
         WHOLE,
     )
     def hf_infer(self, line: str, cell: str | None = None) -> Shown:
@@ -89,6 +100,7 @@ class InferenceMagics(Base):
           %hf_infer --task features -o out Hello!       the tensors; out.outputs keeps them
           %hf_infer --labels sports,politics We won 3 to 1 in the last minute.
           %hf_infer -i df.text -o df.label              a column of answers
+          %hf_infer --capture 'encoder.layer.*.output' -o out Hello!     out.captured, by name
         """
         asked = self.ask(self.hf_infer, line, cell, has_text=True)
         o = asked.options
@@ -99,6 +111,8 @@ class InferenceMagics(Base):
             model=o.model,
             to=o.to,
             **self.task_words(o),
+            capture=tuple(o.capture or ()),
+            keep=o.keep,
             variable=variable,
             settings=self.settings,
         )

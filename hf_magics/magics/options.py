@@ -232,6 +232,7 @@ CHOICES = {
     "--padding": ("longest", "max_length"),
     "--aggregate": ("first", "average", "max"),
     "--kind": ("self", "encoder", "decoder", "cross"),
+    "--keep": ("mean", "last", "all"),
     "--pooling": ("mean", "cls", "max", "last"),
 }
 """What Tab offers for an option's value."""

@@ -84,6 +84,8 @@ CELLS = (
     "%%hf_infer -m bert\nHello!\nCool.\n$5 and $6",
     "%hf_infer -m sorter --set output_hidden_states=true Hello!",
     "%hf_infer -m hostile -i texts",
+    "%hf_infer -m hostile --capture encoder.layer.*.output --capture ** --keep all -i texts",
+    "%%hf_infer -m bert --capture encoder.layer.*.output\nA <b>kitten</b> naps.\n$5 and $6",
     "%hf_load -i tagger --tokenizer hostile_tokenizer -n tagger",
     "%hf_infer -m tagger -i texts",
     "%%hf_infer -m bert\nA cat sleeps.\nA <b>kitten</b> naps.\n$5 and $6",

@@ -44,6 +44,7 @@ def test_cell_magics_complete_as_line_magics_do(tab):
         ("%hf_new bert --task fill", ["fill-mask"]),
         ("%hf_infer --task ", list(ANSWERS)),
         ("%hf_infer --aggregate ", ["first", "average", "max"]),
+        ("%hf_infer --keep ", ["mean", "last", "all"]),
         ("%hf_generate --set repet", ["repetition_penalty="]),
         ("%hf_chat --te", ["--temperature"]),
         ("%hf_new bert --class BertForM", ["BertForMaskedLM", "BertForMultipleChoice"]),
@@ -175,3 +176,12 @@ def test_the_kernel_shows_the_usage(kernel):
     for shown in (pager, kernel.help("%hf_load"), kernel.text("%hf_load --help")):
         assert "--trust-remote-code" in shown
         assert "%hf_load SOURCE" in shown
+
+
+def test_modules_are_offered_as_patterns(tab, tiny):
+    """Those of the current model, or of the one that the line names; blocks that repeat once."""
+    line = "%hf_infer --capture encoder.layer.*.att"
+    assert f"{line}ention.self" in tab(line)
+    named = "%hf_infer -m tiny --capture pool"
+    assert tab(named) == [f"{named}er", f"{named}er.dense", f"{named}er.activation"]
+    assert tab("%hf_infer -m nobody --capture pool") == []

@@ -23,13 +23,15 @@ from hf_magics.specs import InferSpec
 class Request:
     """What a task is asked for: a model, the inputs, and the options of the line.
 
-    ``inputs`` holds texts, token IDs, tensors by name, or things such as images.
+    ``inputs`` holds texts, token IDs, tensors by name, or things such as images. ``watcher`` is
+    told of each forward pass, where there is one.
     """
 
     loaded: LoadedModel
     spec: InferSpec
     inputs: Inputs
     settings: Settings
+    watcher: running.Watcher | None = None
 
     @property
     def options(self) -> Mapping[str, Any]:
@@ -123,7 +125,7 @@ class Task:
     def run(self, request: Request, encoded: Encoded) -> tuple[Any, dict[str, Any]]:
         """Return the model's outputs, and what had to be added to the batch."""
         extra = dict(request.spec.extra)
-        return running.run(request.loaded, encoded.inputs, extra, encoded.apart)
+        return running.run(request.loaded, encoded.inputs, extra, encoded.apart, request.watcher)
 
     def answer(self, done: Done) -> Answer:
         """Decode the outputs."""

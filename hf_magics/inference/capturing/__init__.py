@@ -1,0 +1,1 @@
+"""Capturing: what the modules of a model give while a task runs it."""
