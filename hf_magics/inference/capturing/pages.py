@@ -20,8 +20,8 @@ _KEPT = {
     "all": "every token",
 }
 _BOUNDED = (
-    "Without --keep it is the mean, so that what is kept does not grow with a text; --keep last keeps "
-    "the last token, --keep all every one."
+    "Without --keep it is the mean, so that what is kept does not grow with a text; --keep last "
+    "keeps the last token, --keep all every one."
 )
 _MOST_NAMED = 3
 
