@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from hf_magics.api import (
     add,
     chat,
+    compare,
     config,
     drop,
     generate,
@@ -39,6 +40,7 @@ __all__ = [
     "Settings",
     "add",
     "chat",
+    "compare",
     "config",
     "drop",
     "generate",

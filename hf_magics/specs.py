@@ -223,3 +223,15 @@ class LayersSpec:
     texts: tuple[str, ...] = ()
     ids: TokenIds = ()
     variable: str = ""
+
+
+@dataclass(frozen=True)
+class CompareSpec:
+    """Two models of the session side by side; ``texts`` or ``ids`` were run through both."""
+
+    name: str
+    other: str
+    texts: tuple[str, ...] = ()
+    ids: TokenIds = ()
+    max_length: int | None = None
+    variable: str = ""

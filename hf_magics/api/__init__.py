@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from hf_magics.api.chatting import chat
 from hf_magics.api.keeping import add, config, drop, load, models, new, save, use
-from hf_magics.api.looking import layers
+from hf_magics.api.looking import compare, layers
 from hf_magics.api.mapping import map
 from hf_magics.api.running import infer, tokens
 from hf_magics.api.writing import generate
@@ -17,6 +17,7 @@ from hf_magics.modeling.store import session
 __all__ = [
     "add",
     "chat",
+    "compare",
     "config",
     "drop",
     "generate",

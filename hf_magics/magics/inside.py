@@ -1,4 +1,4 @@
-"""The magics that look inside a model: layers."""
+"""The magics that look inside models: layers, compare."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from IPython.core.magic_arguments import argument
 
 from hf_magics import api
 from hf_magics.display.shown import Shown
-from hf_magics.magics.arguments import fields_for, only
+from hf_magics.magics.arguments import fields_for, no_fields, only
 from hf_magics.magics.base import Base, magic
-from hf_magics.magics.options import HEAD, INPUT, OUTPUT, WHOLE, Asked, options, payload
+from hf_magics.magics.options import HEAD, INPUT, LENGTH, OUTPUT, WHOLE, Asked, options, payload
 
 
 @magics_class
@@ -54,6 +54,36 @@ class InsideMagics(Base):
             **fields_for(api.layers, asked),
         )
         return self.give(asked, result, self.hf_layers)
+
+    @line_cell_magic
+    @magic
+    @options(
+        "hf_compare A B [options] (or %%hf_compare A B, and a text)",
+        INPUT,
+        *OUTPUT,
+        LENGTH,
+        WHOLE,
+    )
+    def hf_compare(self, line: str, cell: str | None = None) -> Shown:
+        """Put two models side by side; %%hf_compare runs a text through both as well.
+
+        Examples:
+            %hf_compare before after
+            %hf_compare whole int8 -i texts
+        """
+        asked = self.ask(self.hf_compare, line, cell)
+        only(asked, 2, "%hf_compare A B")
+        no_fields(asked, "%hf_compare A B")
+        inputs, variable = self._inputs(asked)
+        result = api.compare(
+            asked.names[0],
+            asked.names[1],
+            inputs,
+            max_length=asked.options.max_length,
+            variable=variable,
+            settings=self.settings,
+        )
+        return self.give(asked, result, self.hf_compare)
 
     def _inputs(self, asked: Asked) -> tuple[Any, str]:
         """Return what is run, None where nothing is."""

@@ -25,6 +25,7 @@ ARGUMENTS = {
     "hf_tokens": {"inputs"},
     "hf_infer": {"inputs"},
     "hf_layers": {"target", "inputs"},
+    "hf_compare": {"name", "other", "inputs"},
     "hf_map": {"inputs"},
     "hf_generate": {"inputs"},
     "hf_models": set(),
