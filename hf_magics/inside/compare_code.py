@@ -9,9 +9,12 @@ from hf_magics.modeling.store import LoadedModel
 from hf_magics.snippets import Snippet, script
 from hf_magics.specs import CompareSpec, InferSpec
 
-_MODELS, _OUTPUTS = ("one", "other"), ("outputs_of_one", "outputs_of_other")
+_MODELS = ("first_model", "second_model")
+_OUTPUTS = ("first_outputs", "second_outputs")
 
 _WEIGHTS = """\
+max_abs_diff, cosine = {}, {}
+
 
 def weights_of(module):  # its own: parameters, and the buffers that are saved
     own = {**module._parameters, **module._buffers}
@@ -25,8 +28,8 @@ def values(tensors):
     return torch.cat([tensor.double().cpu().flatten() for tensor in whole])
 
 
-modules = {path.removeprefix(PREFIX_OTHER): module for path, module in other.named_modules()}
-for path, module in one.named_modules():
+modules = {path.removeprefix(PREFIX_OTHER): module for path, module in second_model.named_modules()}
+for path, module in first_model.named_modules():
     same = modules.get(path.removeprefix(PREFIX_ONE))
     mine, its = weights_of(module), weights_of(same) if same is not None else []
     if mine and [tensor.shape for tensor in mine] == [tensor.shape for tensor in its]:
@@ -43,8 +46,8 @@ def code_for(
     parts = [_loaded(spec, models, ran, number) for number in (0, 1)]
     prefixes = [f'"{one.model.base_model_prefix}."' for one in models]
     lines = _WEIGHTS.replace("PREFIX_OTHER", prefixes[1]).replace("PREFIX_ONE", prefixes[0])
-    parts.append(Snippet(("import torch",), ("max_abs_diff, cosine = {}, {}", *lines.split("\n"))))
-    if ran is not None and ran.outputs.pairs.main:
+    parts.append(Snippet(("import torch",), tuple(lines.split("\n"))))
+    if ran is not None and ran.outputs.pairs.main.isidentifier():
         parts.append(Snippet((), _outputs(ran)))
     return script(*parts)
 
@@ -80,7 +83,7 @@ def _outputs(ran: RanBoth) -> tuple[str, ...]:
     """Return the lines that compare the main outputs, at tokens and not at padding."""
     main = ran.outputs.pairs.main
     return (
-        f"a, b = outputs_of_one.{main}.double().cpu(), outputs_of_other.{main}.double().cpu()",
+        f"a, b = (out.{main}.double().cpu() for out in (first_outputs, second_outputs))",
         'mask = inputs.get("attention_mask")',
         "if mask is not None and mask.shape == a.shape[:2]:  # padding means nothing",
         "    a, b = a[mask.cpu().bool()], b[mask.cpu().bool()]",

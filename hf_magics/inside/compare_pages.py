@@ -55,6 +55,11 @@ class CompareResult(Shown):
         ran = self.compared.outputs
         return {**ran.pairs.distances, **ran.pairs.layers} if ran else {}
 
+    @property
+    def tops(self) -> tuple[TopPair, ...]:
+        """Where the top entry of the logits is another."""
+        return tuple(self.compared.outputs.pairs.tops) if self.compared.outputs else ()
+
     def records(self) -> list[dict[str, Any]]:
         """A row a module with weights: ``max_abs_diff``, ``cosine``, and what else is known."""
         return [pair.record() for pair in self.compared.weights]
@@ -99,17 +104,18 @@ class CompareResult(Shown):
         return parts
 
     def _layers(self, layers: Mapping[str, Distance]) -> list[Part]:
+        layers = dict(sorted(layers.items(), key=lambda one: not one[0].startswith("encoder")))
         begun = next((name for name, far in layers.items() if far.differs), "")
         said = f"differ from {begun} on" if begun else "are the same in every layer"
-        caption = "Hidden states by layer; 0 is the embedding"
+        caption = "Hidden states; [0] is the embedding, [1] what layer 0 gives"
         return [Text(f"Hidden states {said}."), _distances("layer", layers, caption)]
 
     def _tops(self, tops: Sequence[TopPair]) -> Table:
         one, other = self.compared.names
-        rows = tuple((place_words(top.place), top.one, top.other) for top in tops[: self._rows])
+        rows = tuple((place_words(top.place), top.one, top.other) for top in tops[:_FEW])
         left = len(tops) - len(rows)
         columns = (Column("place"), Column(one, mono=True), Column(other, mono=True))
-        left_out = f"{plural(left, 'more place')}" if left else ""
+        left_out = f"{plural(left, 'more place')}: .tops has them all" if left else ""
         return Table(
             columns, rows, "Where the top entry is another, with its probability", left_out
         )
@@ -148,7 +154,8 @@ class CompareResult(Shown):
         if odd:
             columns = (Column("module", mono=True), Column("weights"))
             rows = tuple((pair.module, "; ".join(pair.remarks)) for pair in odd[: self._rows])
-            left = f"{plural(len(odd) - len(rows), 'more module')}" if odd[self._rows :] else ""
+            left = plural(len(odd) - len(rows), "more module") if odd[self._rows :] else ""
+            left = left and f"{left}: .df has them all"
             parts.append(Table(columns, rows, "Weights that can't be compared", left))
         return parts
 

@@ -19,8 +19,8 @@ from hf_magics.modeling.store import LoadedModel
 
 Models = tuple[LoadedModel, LoadedModel]
 
-_PASSES, _FEWEST = 7, 3  # of which the shortest counts: what else runs only makes one longer
-_PATIENCE_S = 1.0  # after which there are no more
+_PASSES, _FEWEST = 20, 3  # of which the shortest counts: what else runs only makes one longer
+_PATIENCE_S = 0.5  # after which there are no more
 _TOKENS = 1_024  # run at once where all layers' states are kept
 
 
@@ -64,7 +64,7 @@ def run_both(models: Models, inputs: Inputs, max_length: int | None) -> RanBoth:
     added: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
     for part, given in _parts(models, encoded, aligned=aligned):
         found = [
-            running.run(loaded, some, _states(loaded))
+            running.run(loaded, some, _states(loaded, aligned=aligned))
             for loaded, some in zip(models, given, strict=True)
         ]
         add_part(pairs, models, (found[0][0], found[1][0]), part)
@@ -134,9 +134,12 @@ def _same_tokens(one: Encoded, other: Encoded) -> bool:
     return lines_of(one) == lines_of(other) and first.shape == second.shape
 
 
-def _states(loaded: LoadedModel) -> dict[str, Any]:
-    """Return what asks for every layer's states; an engine gives only what it was made for."""
-    return {} if loaded.runner is not None else {"output_hidden_states": True}
+def _states(loaded: LoadedModel, *, aligned: bool) -> dict[str, Any]:
+    """Return what asks for every layer's states; an engine gives only what it was made for.
+
+    States of other tokens can't be compared, and would take the memory of all lines at once.
+    """
+    return {"output_hidden_states": True} if aligned and loaded.runner is None else {}
 
 
 def _parts(
