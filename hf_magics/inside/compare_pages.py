@@ -15,9 +15,11 @@ from hf_magics.inside.compare_words import (
     answer,
     block_of,
     changes,
+    layers_words,
     listed,
     place_words,
     reasons,
+    sentence,
 )
 from hf_magics.inside.distances import Distance
 from hf_magics.inside.output_pairs import TopPair
@@ -104,11 +106,9 @@ class CompareResult(Shown):
         return parts
 
     def _layers(self, layers: Mapping[str, Distance]) -> list[Part]:
-        layers = dict(sorted(layers.items(), key=lambda one: not one[0].startswith("encoder")))
-        begun = next((name for name, far in layers.items() if far.differs), "")
-        said = f"differ from {begun} on" if begun else "are the same in every layer"
         caption = "Hidden states; [0] is the embedding, [1] what layer 0 gives"
-        return [Text(f"Hidden states {said}."), _distances("layer", layers, caption)]
+        said = sentence([layers_words(layers)])
+        return [Text(said), _distances("layer", layers, caption)]
 
     def _tops(self, tops: Sequence[TopPair]) -> Table:
         one, other = self.compared.names

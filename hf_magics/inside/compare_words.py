@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hf_magics.display.numbers import number, plural
@@ -55,9 +55,13 @@ class Compared:
 
 def answer(compared: Compared) -> str:
     """Return what differs, in one sentence."""
-    said = [_architecture(compared), *_weights(compared), *_outputs(compared)]
-    sentence = "; ".join(said)
-    return f"{sentence[0].upper()}{sentence[1:]}."
+    return sentence([_architecture(compared), *_weights(compared), *_outputs(compared)])
+
+
+def sentence(said: Sequence[str]) -> str:
+    """Return what is said as one sentence, ``""`` where nothing is."""
+    whole = "; ".join(said)
+    return f"{whole[0].upper()}{whole[1:]}." if whole else ""
 
 
 def changes(compared: Compared) -> str:
@@ -71,8 +75,7 @@ def changes(compared: Compared) -> str:
     if _stands_out(differing):
         named = (f"{one.module} ({number(one.distance.relative)})" for one in most)
         said.append(f"changed most, as a part of their length: {sentence_list(named)}")
-    sentence = "; ".join(said)
-    return f"{sentence[0].upper()}{sentence[1:]}." if sentence else ""
+    return sentence(said)
 
 
 def place_words(place: Place) -> str:
@@ -81,6 +84,13 @@ def place_words(place: Place) -> str:
         return f"line {place.line + 1}"
     token = f" ({place.token})" if place.token else ""
     return f"line {place.line + 1}, position {place.position}{token}"
+
+
+def layers_words(layers: Mapping[str, Distance]) -> str:
+    """Return from which layer on the hidden states differ."""
+    begun = next((name for name, far in layers.items() if far.differs), "")
+    said = f"differ from {begun} on" if begun else "are the same in every layer"
+    return f"hidden states {said}"
 
 
 def block_of(path: str) -> str:
@@ -110,8 +120,10 @@ def _architecture(compared: Compared) -> str:
 
 def _weights(compared: Compared) -> list[str]:
     both, differing = compared.both, compared.differing
+    if not both and any(pair.only_in is None for pair in compared.weights):
+        return ["no weight of the two can be compared"]
     if not both:
-        return ["no module of the one has a counterpart of its shape in the other"]
+        return ["no module of the one has a counterpart in the other"]
     said = [_differing(both, differing)]
     for number_of, name in enumerate(compared.names):
         alone = sum(pair.only_in == number_of for pair in compared.weights)
@@ -153,6 +165,8 @@ def _outputs(compared: Compared) -> list[str]:
         return []
     took = f"{compared.names[1]} takes {ran.seconds[1] / ran.seconds[0]:.2f} times as long"
     pairs = ran.pairs
+    if not pairs.main and pairs.layers:
+        return [layers_words(pairs.layers), took]
     if not pairs.main:
         return [f"no output can be compared ({sentence_list(reasons(pairs), most=2)})", took]
     return [_apart(pairs.main, pairs.distances[pairs.main]), *_tops(pairs), took]

@@ -73,6 +73,9 @@ def run_both(models: Models, inputs: Inputs, max_length: int | None) -> RanBoth:
     pairs.tops = [
         dataclasses.replace(top, place=_named(top.place, models, encoded[0])) for top in pairs.tops
     ]
+    # the encoder computes first, and stands behind the decoder in an output
+    in_order = sorted(pairs.layers, key=lambda name: not name.startswith("encoder"))
+    pairs.layers = {name: pairs.layers[name] for name in in_order}
     first, largest = pairs.first_gap(), pairs.largest_gap()
     outputs = Outputs(
         pairs,

@@ -115,6 +115,8 @@ def test_a_base_model_and_one_with_a_head_share_modules(session, minilm):
     made: dict = {}
     exec(result.code, made)
     assert made["max_abs_diff"]["encoder.layer.0.output.dense"] == 0
+    said = answer(hf.compare("base", "sorter", ["A cat sleeps."]))
+    assert "hidden states are the same in every layer" in said
 
 
 def test_different_architectures_are_compared_as_far_as_can_be(session):
