@@ -269,3 +269,15 @@ class ScoreSpec:
     ids: TokenIds = ()
     max_length: int | None = None
     variable: str = ""
+
+
+@dataclass(frozen=True)
+class CompareSpec:
+    """Two models of the session side by side; ``texts`` or ``ids`` were run through both."""
+
+    name: str
+    other: str
+    texts: tuple[str, ...] = ()
+    ids: TokenIds = ()
+    max_length: int | None = None
+    variable: str = ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from hf_magics.api.chatting import chat
 from hf_magics.api.keeping import add, config, drop, load, models, new, save, use
-from hf_magics.api.looking import attention, layers, lens, score
+from hf_magics.api.looking import attention, compare, layers, lens, score
 from hf_magics.api.mapping import map
 from hf_magics.api.running import infer, tokens
 from hf_magics.api.writing import generate
@@ -18,6 +18,7 @@ __all__ = [
     "add",
     "attention",
     "chat",
+    "compare",
     "config",
     "drop",
     "generate",

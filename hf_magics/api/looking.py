@@ -1,4 +1,4 @@
-"""The verbs that look inside a model: its layers, attention, lens, and scores of a text."""
+"""The verbs that look inside models: layers, attention, lens, scores of a text, two compared."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from hf_magics.settings import DEFAULTS, Settings
 
 if TYPE_CHECKING:
     from hf_magics.inside.attention_pages import AttentionResult
+    from hf_magics.inside.compare_pages import CompareResult
     from hf_magics.inside.layer_pages import LayersResult
     from hf_magics.inside.lens_pages import LensResult
     from hf_magics.inside.score_results import ScoreResult
@@ -166,3 +167,38 @@ def score(
     read = scoring.read_lines(inputs)
     spec = ScoreSpec(model, read.texts, read.ids, max_length, variable)
     return scoring.score(spec, read, session, settings)
+
+
+def compare(
+    name: str,
+    other: str,
+    inputs: Any = None,
+    *,
+    max_length: int | None = None,
+    variable: str = "",
+    settings: Settings = DEFAULTS,
+) -> CompareResult:
+    """Put two models of the session side by side: config, tokenizer, weights by module.
+
+    Args:
+        name: The name of a model.
+        other: The name of another.
+        inputs: Texts, token IDs or tensors to run through both: outputs, hidden states by layer
+            and times are compared too.
+        max_length: Tokens of one input at most; what both take where it is None.
+        variable: The notebook's name of the inputs.
+        settings: Defaults.
+
+    Raises:
+        HFMagicsError: No such model, twice the same, one without torch weights, or inputs that
+            can't be run.
+    """
+    from hf_magics.specs import CompareSpec
+
+    with first_import():
+        from hf_magics.inference.inputs import read_inputs
+        from hf_magics.inside import comparing
+    read = read_inputs(inputs) if inputs is not None else None
+    texts, ids = (read.texts, read.ids) if read else ((), ())
+    spec = CompareSpec(name, other, texts, ids, max_length, variable)
+    return comparing.compare(spec, read, session, settings)

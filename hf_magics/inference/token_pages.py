@@ -150,11 +150,12 @@ class ComparedTokens(Shown):
         )
         columns = (Column("model"), Column("tokenizer", mono=True), Column("tokens", "right"))
         parts: list[Part] = [Table(columns, counts, "Tokens in all")]
-        parts += [self._beside(number) for number in range(len(self._results[0].lines))]
+        parts += [self.beside(number) for number in range(len(self._results[0].lines))]
         notes = tuple(Note(f"{one.name}: {note}") for one in self._results for note in one._notes)  # noqa: SLF001
         return Page(f"tokens · {' and '.join(names)}", tuple(parts), notes)
 
-    def _beside(self, number: int) -> Table:
+    def beside(self, number: int) -> Table:
+        """Line ``number``, from 0, as every tokenizer cuts it."""
         rows = []
         for result in self._results:
             line = result.lines[number]

@@ -22,7 +22,7 @@ from hf_magics.settings import Settings
 from hf_magics.snippets import script
 from hf_magics.specs import TokensSpec
 
-__all__ = ["ComparedTokens", "Line", "Token", "TokensResult", "show_tokens"]
+__all__ = ["ComparedTokens", "Line", "Token", "TokensResult", "show_tokens", "tokens_of"]
 
 _PADDINGS = ("longest", "max_length")
 
@@ -41,12 +41,18 @@ def show_tokens(
     spec = dataclasses.replace(spec, names=tuple(loaded.name for loaded in models))
     if spec.padding not in {"", *_PADDINGS}:
         raise InputError(f"--padding is one of {', '.join(_PADDINGS)}, not '{spec.padding}'")
-    results = [_one(loaded, spec, settings) for loaded in models]
+    results = [tokens_of(loaded, spec, settings) for loaded in models]
     session.log.append(spec)
     return results[0] if len(results) == 1 else ComparedTokens(results)
 
 
-def _one(loaded: LoadedModel, spec: TokensSpec, settings: Settings) -> TokensResult:
+def tokens_of(loaded: LoadedModel, spec: TokensSpec, settings: Settings) -> TokensResult:
+    """Tokenise texts, or decode IDs, by the tokenizer of one model.
+
+    Raises:
+        TokenizerError: It has none.
+        InputError: The text is empty, or an ID is outside the vocabulary.
+    """
     tokenizer = need_tokenizer(loaded)
     with loaded.lock:
         lines = _decode(tokenizer, spec) if spec.ids else _encode(tokenizer, spec)

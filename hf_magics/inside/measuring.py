@@ -111,7 +111,7 @@ _ATTENTION_ON_CPU = {
 def _timed(model: Any, run: Callable[[], Any]) -> dict[str, float]:
     took: dict[str, float] = {}
     begun: dict[str, float] = {}
-    now = _clock(model)
+    now = clock(model)
 
     def begin(path: str) -> None:
         begun[path] = now()
@@ -124,7 +124,7 @@ def _timed(model: Any, run: Callable[[], Any]) -> dict[str, float]:
     return took
 
 
-def _clock(model: Any) -> Callable[[], float]:
+def clock(model: Any) -> Callable[[], float]:
     """Return a clock that waits for what a GPU still has to do."""
     if model.device.type != "cuda":
         return time.perf_counter

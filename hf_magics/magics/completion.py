@@ -144,7 +144,7 @@ def _arguments(shell: Any, name: str, plain: list[str], word: str) -> list[tuple
         **dict.fromkeys(("hf_config", "hf_layers"), names + sources + types),
         "hf_save": names + _named("folder", catalog.folders(word)),
         "hf_use": names,
-        "hf_drop": names,
+        **dict.fromkeys(("hf_drop", "hf_compare"), names),
     }.get(name, [])
 
 

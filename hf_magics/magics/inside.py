@@ -1,4 +1,4 @@
-"""The magics that look inside a model: layers, attention, the logit lens, score."""
+"""The magics that look inside models: layers, attention, the logit lens, score, compare."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from IPython.core.magic_arguments import argument
 
 from hf_magics import api
 from hf_magics.display.shown import Shown
-from hf_magics.magics.arguments import fields_for, only
+from hf_magics.magics.arguments import fields_for, no_fields, only
 from hf_magics.magics.base import Base, magic
 from hf_magics.magics.binding import check_output
 from hf_magics.magics.generation import MODEL
@@ -90,8 +90,7 @@ class InsideMagics(Base):
         """
         asked = self.ask(self.hf_attention, line, cell, has_text=True)
         o = asked.options
-        inputs, variable = payload(asked, self.variables)
-        check_output(o.output, self.variables, inputs)
+        inputs, variable = self._text(asked)
         result = api.attention(
             inputs, model=o.model, layer=o.layer, head=o.head, kind=o.kind, variable=variable
         )
@@ -119,8 +118,7 @@ class InsideMagics(Base):
         """
         asked = self.ask(self.hf_lens, line, cell, has_text=True)
         o = asked.options
-        inputs, variable = payload(asked, self.variables)
-        check_output(o.output, self.variables, inputs)
+        inputs, variable = self._text(asked)
         words = {"target": o.target, "position": o.position, "hidden": o.hidden}
         result = api.lens(inputs, model=o.model, **words, variable=variable)
         return self.give(asked, result, self.hf_lens)
@@ -147,8 +145,7 @@ class InsideMagics(Base):
         """
         asked = self.ask(self.hf_score, line, cell, has_text=True)
         o = asked.options
-        inputs, variable = payload(asked, self.variables)
-        check_output(o.output, self.variables, inputs)
+        inputs, variable = self._text(asked)
         result = api.score(
             inputs,
             model=o.model,
@@ -158,8 +155,44 @@ class InsideMagics(Base):
         )
         return self.give(asked, result, self.hf_score)
 
+    @line_cell_magic
+    @magic
+    @options(
+        "hf_compare A B [options] (or %%hf_compare A B, and a text)",
+        INPUT,
+        *OUTPUT,
+        LENGTH,
+        WHOLE,
+    )
+    def hf_compare(self, line: str, cell: str | None = None) -> Shown:
+        """Put two models side by side; %%hf_compare runs a text through both as well.
+
+        Examples:
+            %hf_compare before after
+            %hf_compare whole int8 -i texts
+        """
+        asked = self.ask(self.hf_compare, line, cell)
+        only(asked, 2, "%hf_compare A B")
+        no_fields(asked, "%hf_compare A B")
+        inputs, variable = self._inputs(asked)
+        result = api.compare(
+            asked.names[0],
+            asked.names[1],
+            inputs,
+            max_length=asked.options.max_length,
+            variable=variable,
+            settings=self.settings,
+        )
+        return self.give(asked, result, self.hf_compare)
+
     def _inputs(self, asked: Asked) -> tuple[Any, str]:
         """Return what is run, None where nothing is."""
         if asked.cell is None and not asked.options.input:
             return None, ""
         return payload(asked, self.variables)
+
+    def _text(self, asked: Asked) -> tuple[Any, str]:
+        """Return what is run; its outputs have a place where -o says."""
+        inputs, variable = payload(asked, self.variables)
+        check_output(asked.options.output, self.variables, inputs)
+        return inputs, variable

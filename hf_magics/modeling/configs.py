@@ -31,9 +31,13 @@ def show_config(spec: ConfigSpec, session: Session, *, offline: bool = False) ->
     other = _find(spec.versus, session, offline=offline) if spec.versus else None
     session.log.append(dataclasses.replace(spec, target=spec.target or session.current_name))
     if other is not None:
-        return ConfigResult(_rows(one.config, other.config), one, other, everything=spec.everything)
+        return ConfigResult(
+            field_rows(one.config, other.config), one, other, everything=spec.everything
+        )
     default = _Found(f"{type(one.config).__name__} defaults", _defaults(one.config), one.snippet)
-    return ConfigResult(_rows(one.config, default.config), one, default, everything=spec.everything)
+    return ConfigResult(
+        field_rows(one.config, default.config), one, default, everything=spec.everything
+    )
 
 
 @dataclass(frozen=True)
@@ -105,13 +109,17 @@ class ConfigResult(Shown):
             Column(self._labels[1], mono=True),
             Column("takes", mono=True),
         )
-        cells = tuple((row.field, _words(row.value), _words(row.other), row.takes) for row in rows)
+        cells = tuple(
+            (row.field, value_words(row.value), value_words(row.other), row.takes) for row in rows
+        )
         return Table(columns, cells, caption)
 
 
 def _plain_table(rows: tuple[FieldRow, ...], caption: str) -> Table:
     columns = (Column("field", mono=True), Column("value", mono=True), Column("takes", mono=True))
-    return Table(columns, tuple((row.field, _words(row.value), row.takes) for row in rows), caption)
+    return Table(
+        columns, tuple((row.field, value_words(row.value), row.takes) for row in rows), caption
+    )
 
 
 def _find(target: str, session: Session, *, offline: bool) -> _Found:
@@ -146,7 +154,8 @@ def _defaults(config: Any) -> Any:
         return type(config)()
 
 
-def _rows(one: Any, other: Any) -> tuple[FieldRow, ...]:
+def field_rows(one: Any, other: Any) -> tuple[FieldRow, ...]:
+    """Return each field of two configs with both values; those that differ come first."""
     here, there = _flat(one), _flat(other)
     names = dict.fromkeys([*here, *there])
     rows = [
@@ -193,6 +202,7 @@ def _takes(config: Any, name: str) -> str:
     return _takes(part, rest) if part is not None else ""
 
 
-def _words(value: Any) -> str:
+def value_words(value: Any) -> str:
+    """Return a field's value as a page has it: what is long is cut."""
     text = repr(value) if isinstance(value, str) else str(value)
     return text if len(text) <= _LONG else f"{text[:_LONG]} … ({len(text):,} characters)"

@@ -76,7 +76,7 @@ def test_session_names_are_offered(tiny, tab):
     for line in (
         *("%hf_use t", "%hf_drop t", "%hf_save t", "%hf_config t", "%hf_infer -m t"),
         *("%hf_tokens --model t", "%hf_config bert --vs t", "%hf_new bert --tokenizer t"),
-        *("%hf_drop other t", "%%hf_tokens -m tiny -m t"),
+        *("%hf_drop other t", "%%hf_tokens -m tiny -m t", "%hf_compare t", "%hf_compare other t"),
     ):
         assert f"{line}iny" in tab(line), line
 

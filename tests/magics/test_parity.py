@@ -26,6 +26,7 @@ ARGUMENTS = {
     "hf_infer": {"inputs"},
     "hf_layers": {"target", "inputs"},
     "hf_attention": {"inputs"},
+    "hf_compare": {"name", "other", "inputs"},
     "hf_lens": {"inputs"},
     "hf_score": {"inputs"},
     "hf_map": {"inputs"},
@@ -83,6 +84,7 @@ def test_a_line_and_a_call_give_the_same_page(tiny, session, tmp_path, minilm):
         ("%%hf_infer --task features\na\nb c\n", lambda: hf.infer(["a", "b c"], task="features")),
         (f"%hf_save {folder} --overwrite", lambda: hf.save(str(folder), overwrite=True)),
         (f"%hf_load {folder} -n a --replace", lambda: hf.load(str(folder), name="a", replace=True)),
+        ("%hf_compare tiny a", lambda: hf.compare("tiny", "a")),
         (
             tiny_line("b", "--seed 1 --replace"),
             lambda: hf.new("bert", name="b", seed=1, replace=True, **sizes),
