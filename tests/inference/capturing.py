@@ -2,6 +2,8 @@
 
 import torch
 
+from hf_magics.display.parts import Text
+
 
 def by_hand(model, paths, **inputs):
     """The first tensor that each module gave in each call, by path: whole."""
@@ -32,3 +34,8 @@ def hooks_on(model) -> int:
         for hook in (*one._forward_hooks.values(), *one._forward_pre_hooks.values())
     ]
     return sum(not hook.__module__.startswith("transformers") for hook in every)
+
+
+def said(result) -> str:
+    """The sentences of a page."""
+    return " ".join(part.text for part in result.page().parts if isinstance(part, Text))

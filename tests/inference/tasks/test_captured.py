@@ -4,17 +4,12 @@ import pytest
 import torch
 
 import hf_magics as hf
-from hf_magics.display.parts import Text
-from tests.inference.capturing import hooks_on
+from tests.inference.capturing import hooks_on, said
 from tests.inference.plain import same
 from tests.inference.tasks import seeing
 
 FIRST = "encoder.layer.0.output"
 NLI = {"num_labels": 3, "id2label": {"0": "entailment", "1": "neutral", "2": "contradiction"}}
-
-
-def said(result) -> str:
-    return " ".join(part.text for part in result.page().parts if isinstance(part, Text))
 
 
 @pytest.mark.parametrize("keep", ["mean", "last", "all"])
