@@ -75,7 +75,7 @@ def _run(spec: CompareSpec, ran: RanBoth, number: int) -> list[str]:
     asked = InferSpec(spec.name, () if lent else spec.texts, ids, variable=spec.variable)
     return [
         *input_lines(asked, ran.encoded[number]),
-        *run_lines(asked, ran.added[number]),
+        *run_lines(asked, ran.added[number], ran.encoded[number]),
     ]
 
 

@@ -178,7 +178,7 @@ def test_find_and_depth_choose_what_is_shown(session):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("%hf_layers --find atention", "did you mean"),
+        ("%hf_layers --find attentoin", "did you mean 'attention'"),
         ("%hf_layers --find (", "no regular expression"),
         ("%hf_layers --depth -1", "0 shows the model alone"),
         ("%hf_layers brt", "did you mean 'bert'"),
