@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from PIL import Image
 
 from hf_magics.display.parts import Heat
-from hf_magics.display.scale import Rows, diverges, position
+from hf_magics.display.scale import diverges, position
 
 _STEPS = 16  # opacities on each side of zero: finer ones look the same
 _NOT_A_NUMBER = 2 * _STEPS + 1
@@ -24,6 +24,9 @@ _OPACITIES = bytes(
 _LARGEST_DOT = 12
 _LINE = 1  # pixel between two maps
 _LEAST_SIDE = 12  # pixels: a vector is a strip, not a hairline
+
+
+Map = Sequence[Sequence[float]]
 
 
 def data_uri(heat: Heat, width: int, height: int) -> str:
@@ -43,7 +46,7 @@ def data_uri(heat: Heat, width: int, height: int) -> str:
     return "data:image/png;base64," + base64.b64encode(_png(picture)).decode("ascii")
 
 
-def small_multiples(maps: Sequence[Rows], side: int) -> bytes:
+def small_multiples(maps: Sequence[Map], side: int) -> bytes:
     """A PNG of maps of one size with values from 0 to 1, side by side, each ``side`` pixels wide.
 
     A grey line parts them; 0 is transparent, 1 is full.
@@ -58,9 +61,9 @@ def small_multiples(maps: Sequence[Rows], side: int) -> bytes:
     return _png(strip)
 
 
-def _map(rows: Rows, side: int) -> Image.Image:
+def _map(rows: Map, side: int) -> Image.Image:
     columns = len(rows[0])
-    steps = (_index(max(0.0, min(1.0, value)), _STEPS, _STEPS) for row in rows for value in row)
+    steps = [_STEPS + round(_STEPS * max(0.0, min(1.0, one))) for row in rows for one in row]
     dots = Image.frombytes("P", (columns, len(rows)), bytes(steps))
     dot = max(1, side // max(columns, len(rows)))
     return dots.resize((columns * dot, len(rows) * dot), Image.Resampling.NEAREST)

@@ -21,7 +21,7 @@ from hf_magics.display.parts import (
 )
 from hf_magics.display.picture import small_multiples
 from hf_magics.inference.held import WithOutputs
-from hf_magics.inside.links import Link, Maps, blocks, focus, strongest, telling
+from hf_magics.inside.links import Link, Maps, Read, read
 from hf_magics.modeling.store import LoadedModel
 
 _MOST_LINKS = 12
@@ -46,20 +46,17 @@ class AttentionResult(WithOutputs):
         code: str,
     ) -> None:
         super().__init__(loaded.number, code, {"attention": weights})
-        one_map = weights.shape[0] == weights.shape[1] == 1
-        self.links = strongest(weights, maps, _MOST_LINKS if one_map else 1)
-        self._focus = focus(weights).flatten().tolist()
+        heads = len(maps.layers) * len(maps.heads)
+        self._read = read(weights, maps, _MOST_LINKS if heads == 1 else 1, _size(maps))
         self._chosen = chosen
         self._maps = maps
         self._title = f"{loaded.name} · {type(loaded.model).__name__} · {maps.kind} attention"
         self._notes = notes
-        self._parts: tuple[Part, ...]
-        if one_map:
-            self._parts = (_links(self.links, weights, maps), _one_map(weights[0, 0], maps))
-        elif 1 in weights.shape[:2]:
-            self._parts = (_in_detail(weights, maps, self.links, self._focus),)
-        else:
-            self._parts = (_links(self.links, weights, maps), _strips(weights, maps))
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """The strongest link of each head, or the strongest ones of a single head."""
+        return self._read.links
 
     @property
     def attention(self) -> torch.Tensor:
@@ -84,7 +81,7 @@ class AttentionResult(WithOutputs):
         ``focus`` is the mean over the head's tokens of the largest weight.
         """
         heads = [(layer, head) for layer in self._maps.layers for head in self._maps.heads]
-        focused = dict(zip(heads, self._focus, strict=True))
+        focused = dict(zip(heads, self._read.focus, strict=True))
         return [
             {
                 "layer": one.layer,
@@ -101,10 +98,27 @@ class AttentionResult(WithOutputs):
 
     def page(self) -> Page:
         """The strongest links in words, then the maps."""
-        return Page(self._title, self._parts, self._notes)
+        found, maps = self._read, self._maps
+        parts: tuple[Part, ...]
+        if len(maps.layers) == len(maps.heads) == 1:
+            parts = (_links(found, "The strongest links"), _one_map(found, maps))
+        elif 1 in {len(maps.layers), len(maps.heads)}:
+            parts = (_in_detail(found, maps),)
+        else:
+            parts = (_links(found, "The surest heads"), _strips(found, maps))
+        return Page(self._title, parts, self._notes)
 
 
-def _links(links: tuple[Link, ...], weights: torch.Tensor, maps: Maps) -> Table:
+def _size(maps: Maps) -> int:
+    """Return how many rows a map is drawn in, so that all together fit on a page."""
+    heads = len(maps.layers) * len(maps.heads)
+    if heads == 1:
+        return _PICTURE
+    most = _IN_DETAIL if 1 in {len(maps.layers), len(maps.heads)} else _LARGEST
+    return max(_SMALLEST, min(most, math.isqrt(_DOTS // heads)))
+
+
+def _links(found: Read, caption: str) -> Table:
     """Return the strongest links as a table: no picture says them in words."""
     columns = (
         Column("layer", "right"),
@@ -113,38 +127,29 @@ def _links(links: tuple[Link, ...], weights: torch.Tensor, maps: Maps) -> Table:
         Column("looks at", mono=True),
         Column("weight"),
     )
-    shown = sorted(links, key=lambda one: -one.weight)[:_MOST_LINKS]
+    shown = sorted(found.links, key=lambda one: -one.weight)[:_MOST_LINKS]
     rows = tuple(
         (str(one.layer), str(one.head), one.query.words, one.key.words, _bar(one.weight))
         for one in shown
     )
-    each = "The strongest links" if len(set(_heads(links))) == 1 else "The surest heads"
-    return Table(columns, rows, f"{each}{_without(weights, maps)}")
-
-
-def _heads(links: tuple[Link, ...]) -> list[tuple[int, int]]:
-    return [(one.layer, one.head) for one in links]
+    return Table(columns, rows, f"{caption}{_without(found)}")
 
 
 def _bar(weight: float) -> Bar:
     return Bar(weight, f"{weight:.3f}")
 
 
-def _without(weights: torch.Tensor, maps: Maps) -> str:
-    _, left_out = telling(weights, maps)
-    return f", without {left_out}" if left_out else ""
+def _without(found: Read) -> str:
+    return f", without {found.left_out}" if found.left_out else ""
 
 
-def _in_detail(
-    weights: torch.Tensor, maps: Maps, links: tuple[Link, ...], focused: list[float]
-) -> Table:
+def _in_detail(found: Read, maps: Maps) -> Table:
     """Return the heads of a layer, or the layers of a head: each with its map and its link."""
-    by_layer = weights.shape[0] > 1
+    by_layer = len(maps.layers) > 1
     what, numbers = ("layer", maps.layers) if by_layer else ("head", maps.heads)
     whole = f"Head {maps.heads[0]}" if by_layer else f"Layer {maps.layers[0]}"
-    found = {one.layer if by_layer else one.head: one for one in links}
-    size = _rows_of_maps(weights, _IN_DETAIL)
-    small = blocks(weights, size).flatten(0, 1).tolist()
+    links = {one.layer if by_layer else one.head: one for one in found.links}
+    small = [one for layer in found.maps for one in layer]
     columns = (
         Column(what),
         Column("map"),
@@ -156,50 +161,42 @@ def _in_detail(
         (
             str(number),
             Picture(small_multiples([one], 2 * _IN_DETAIL), f"attention of {what} {number}"),
-            found[number].words if number in found else "",
-            _bar(found[number].weight) if number in found else "",
-            f"{focus_:.2f}",
+            links[number].words if number in links else "",
+            _bar(links[number].weight) if number in links else "",
+            f"{focus:.2f}",
         )
-        for number, one, focus_ in zip(numbers, small, focused, strict=True)
+        for number, one, focus in zip(numbers, small, found.focus, strict=True)
     )
-    said = f"focus is the mean of each token's largest weight{_without(weights, maps)}"
-    return Table(columns, rows, f"{whole}: {_reads(weights, size)}; {said}")
+    said = f"focus is the mean of each token's largest weight{_without(found)}"
+    return Table(columns, rows, f"{whole}: {_reads(found, maps)}; {said}")
 
 
-def _one_map(matrix: torch.Tensor, maps: Maps) -> Part:
+def _one_map(found: Read, maps: Maps) -> Part:
     """Return a map as numbers while there is room, else as a picture."""
     where = f"Layer {maps.layers[0]}, head {maps.heads[0]}"
-    if max(matrix.shape) > _TABLE:
-        small = blocks(matrix[None, None], _PICTURE)[0, 0]
-        each = "" if small.shape == matrix.shape else "; a block is its largest weight"
-        label = f"{where}: a row a token that looks, a column a token that is looked at{each}"
-        return Heat(tuple(map(tuple, small.tolist())), 0.0, 1.0, label)
+    matrix = found.maps[0][0]
+    if max(len(maps.queries), len(maps.keys)) > _TABLE:
+        return Heat(tuple(map(tuple, matrix)), 0.0, 1.0, f"{where}: {_reads(found, maps)}")
     columns = (Column("looks", mono=True), *(Column(one.words, "right") for one in maps.keys))
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (query.words, *(Tint(f"{weight:.2f}", weight) for weight in row))
-        for query, row in zip(maps.queries, matrix.tolist(), strict=True)
+        for query, row in zip(maps.queries, matrix, strict=True)
     )
     return Table(columns, rows, f"{where}: a row adds up to 1", matrix=True)
 
 
-def _strips(weights: torch.Tensor, maps: Maps) -> Table:
+def _strips(found: Read, maps: Maps) -> Table:
     """Return a strip of small maps a layer."""
-    size = _rows_of_maps(weights, _LARGEST)
     rows = tuple(
         (str(layer), Picture(small_multiples(row, 2 * _LARGEST), f"the heads of layer {layer}"))
-        for layer, row in zip(maps.layers, blocks(weights, size).tolist(), strict=True)
+        for layer, row in zip(maps.layers, found.maps, strict=True)
     )
     heads = f"heads {maps.heads[0]} to {maps.heads[-1]}, from left to right"
-    caption = f"All heads: {_reads(weights, size)}"
-    return Table((Column("layer"), Column(heads)), rows, caption)
+    return Table((Column("layer"), Column(heads)), rows, f"All heads: {_reads(found, maps)}")
 
 
-def _rows_of_maps(weights: torch.Tensor, most: int) -> int:
-    """Return how many rows a small map has, so that all together fit on a page."""
-    heads = weights.shape[0] * weights.shape[1]
-    return max(_SMALLEST, min(most, math.isqrt(_DOTS // heads)))
-
-
-def _reads(weights: torch.Tensor, size: int) -> str:
-    each = f", in {size} × {size} blocks" if size < max(weights.shape[-2:]) else ""
-    return f"a row is a token that looks, a column one that is looked at{each}"
+def _reads(found: Read, maps: Maps) -> str:
+    longest = max(len(maps.queries), len(maps.keys))
+    each = -(-longest // found.size)
+    said = f", in blocks of {each} tokens by their largest weight" if each > 1 else ""
+    return f"a row is a token that looks, a column one that is looked at{said}"

@@ -45,22 +45,51 @@ class Link:
         return f"{self.query.words} → {self.key.words}"
 
 
-def strongest(weights: torch.Tensor, maps: Maps, most: int = 1) -> tuple[Link, ...]:
-    """Return each head's largest weights among those that `telling` lets, at most so many a head.
+@dataclass(frozen=True)
+class Read:
+    """What a page says of attention weights (layers, heads, queries, keys), in numbers.
 
-    In the order of layers and heads, and in a head the largest first.
+    ``links`` are the largest weights of each head; ``left_out`` says which can't be among them.
+    ``focus`` is, a head, the mean over its queries of the largest weight: 1 where each token looks
+    at one alone. ``maps`` are the weights in ``size`` rows and columns at most.
     """
-    allowed, _ = telling(weights, maps)
-    masked = weights.float().masked_fill(~allowed, -1).flatten(2)
-    found, places = masked.topk(min(most, masked.shape[-1]))
+
+    links: tuple[Link, ...]
+    left_out: str
+    focus: list[float]
+    maps: list[list[list[list[float]]]]
+    size: int
+
+
+def read(weights: torch.Tensor, maps: Maps, most: int, size: int) -> Read:
+    """Return the strongest links, at most so many a head, and maps in blocks.
+
+    A layer at a time: what is made of it stays in a core's cache.
+    """
+    allowed, left_out = telling(weights, maps)
+    links: list[Link] = []
+    focus: list[float] = []
+    small = []
+    for number, given in zip(maps.layers, weights, strict=True):
+        layer = given.float()
+        links += _strongest(number, layer.masked_fill(~allowed, -1), maps, most)
+        focus += layer.amax(-1).mean(-1).tolist()
+        small.append(blocks(layer, size).tolist())
+    return Read(tuple(links), left_out, focus, small, size)
+
+
+def _strongest(number: int, layer: torch.Tensor, maps: Maps, most: int) -> list[Link]:
+    """Return the largest weights of each head of a layer (heads, queries, keys)."""
+    flat = layer.flatten(1)
+    largest = flat.max(-1, keepdim=True) if most == 1 else flat.topk(min(most, flat.shape[-1]))
     links = []
-    for row, layer in enumerate(maps.layers):
-        for column, head in enumerate(maps.heads):
-            here = zip(found[row, column].tolist(), places[row, column].tolist(), strict=True)
-            for weight, place in here:
-                query, key = divmod(place, len(maps.keys))
-                links.append(Link(layer, head, maps.queries[query], maps.keys[key], weight))
-    return tuple(one for one in links if one.weight > 0)
+    for head, weights, places in zip(
+        maps.heads, largest.values.tolist(), largest.indices.tolist(), strict=True
+    ):
+        for weight, place in zip(weights, places, strict=True):
+            query, key = divmod(place, len(maps.keys))
+            links.append(Link(number, head, maps.queries[query], maps.keys[key], weight))
+    return [one for one in links if one.weight > 0]
 
 
 def telling(weights: torch.Tensor, maps: Maps) -> tuple[torch.Tensor, str]:
@@ -87,22 +116,18 @@ def telling(weights: torch.Tensor, maps: Maps) -> tuple[torch.Tensor, str]:
     return plain, ", ".join(left_out)
 
 
-def focus(weights: torch.Tensor) -> torch.Tensor:
-    """Return how focused each head is: the mean over its queries of the largest weight.
-
-    Of the shape (layers, heads): 1 where each token looks at one alone.
-    """
-    return weights.float().amax(-1).mean(-1)
-
-
-def blocks(weights: torch.Tensor, most: int) -> torch.Tensor:
-    """Return maps (layers, heads, queries, keys) with at most so many rows and columns.
+def blocks(maps: torch.Tensor, most: int) -> torch.Tensor:
+    """Return maps (heads, queries, keys) with at most so many rows and columns.
 
     A block is as large as its largest weight: a line of single weights stays a line.
     """
-    size = tuple(min(most, one) for one in weights.shape[-2:])
-    pooled: torch.Tensor = torch.nn.functional.adaptive_max_pool2d(weights.float(), size)
-    return pooled
+    for axis in (-2, -1):
+        each = -(-maps.shape[axis] // most)
+        room = -maps.shape[axis] % each
+        padding = (0, room) if axis == -1 else (0, 0, 0, room)
+        filled = torch.nn.functional.pad(maps, padding)
+        maps = filled.unflatten(axis, (-1, each)).amax(axis)
+    return maps
 
 
 def _outer(rows: Sequence[bool], columns: Sequence[bool]) -> torch.Tensor:
@@ -110,9 +135,13 @@ def _outer(rows: Sequence[bool], columns: Sequence[bool]) -> torch.Tensor:
 
 
 def _is_causal(weights: torch.Tensor) -> bool:
+    """Say whether no token looks at a later one; of a long text some tokens tell."""
     count = weights.shape[-1]
-    above = torch.ones(count, count, dtype=torch.bool).triu(1)
-    return count > 1 and not bool(weights[..., above].any())
+    some = range(0, count - 1, max(1, count // _ASKED))
+    return count > 1 and not any(bool(weights[..., row, row + 1 :].any()) for row in some)
+
+
+_ASKED = 8
 
 
 def _across(queries: Sequence[Place], keys: Sequence[Place]) -> torch.Tensor:

@@ -18,7 +18,7 @@ LENGTHS = (32, 128, 512)
 
 
 def costs(name: str, verb: str) -> list[tuple[str, str, str]]:
-    """A verb beside the model's own eager pass of the same tokens, attentions or states given."""
+    """A verb, without its page, beside the model's own eager pass of the same tokens."""
     import torch
 
     import hf_magics as hf
