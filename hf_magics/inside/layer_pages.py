@@ -111,6 +111,9 @@ class LayersResult(Shown):
             Note(f"{verdict}: {sentence_list(paths, most=_MOST_NAMED)}")
             for verdict, paths in found.items()
         ]
+        tied = [f"{row.path}.{one}" for row in self.rows for one in row.tied]
+        if tied:
+            notes.append(Note(f"tied: {sentence_list(tied, most=_MOST_NAMED)}", "info"))
         if self._device == "meta":
             notes.append(Note("made from the config alone: no weight was read or made", "info"))
         return notes
@@ -215,8 +218,8 @@ def _shut_from(node: Node) -> int:
 
 def _remarks(node: Node) -> str:
     row = node.first
-    said = [row.verdict.upper()] if row.verdict else []
-    said += row.tied
+    said = [row.verdict.partition(":")[0].upper()] if row.verdict else []  # more is in the notes
+    said += ["tied"] * bool(row.tied)
     if row.parameters and not row.trainable:
         said.append("frozen")
     elif row.trainable < row.parameters:

@@ -94,8 +94,7 @@ class _Marks:
         """Say what is wrong with a weight: the worst of it."""
         plain = name.removeprefix(f"{self.prefix}.")
         if any(one == "whole model" or _is_under(one, name, plain) for one in self.random):
-            shape = "another shape in the checkpoint: " if name in self.reshaped else ""
-            return f"{shape}random"
+            return "random: another shape in the checkpoint" if name in self.reshaped else "random"
         return _values_verdict(name, tensor)
 
 

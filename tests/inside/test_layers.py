@@ -143,7 +143,7 @@ def test_a_random_head_and_another_shape_are_marked(session, tmp_path):
     assert rows["bert.encoder.layer.0.attention.self.query"] == ""
     hf.load(str(tmp_path), name="tagger", class_="BertForTokenClassification", num_labels=7)
     rows = {row.path: row.verdict for row in hf.layers("tagger").rows}
-    assert rows["classifier"] == "another shape in the checkpoint: random"
+    assert rows["classifier"] == "random: another shape in the checkpoint"
 
 
 def test_what_is_not_loaded_takes_no_memory(session, minilm):
