@@ -13,10 +13,10 @@ from hf_magics.display.words import sentence_list
 from hf_magics.errors import InputError, OptionError
 from hf_magics.inference import running, tokenizing
 from hf_magics.inference.inputs import Inputs
-from hf_magics.inference.snippets import input_lines
 from hf_magics.inference.tokenizing import Encoded
 from hf_magics.inside.attention_pages import AttentionResult
 from hf_magics.inside.eager import eager_attention
+from hf_magics.inside.giving import encoded_for, given_lines
 from hf_magics.inside.links import Maps
 from hf_magics.inside.token_labels import Place, numbered, places_of
 from hf_magics.modeling.snippets import model_snippet
@@ -48,7 +48,7 @@ def attention(spec: AttentionSpec, inputs: Inputs, session: Session) -> Attentio
     loaded = session.get(spec.name)
     spec = dataclasses.replace(spec, name=loaded.name)
     running.need_torch(loaded, "%%hf_attention")
-    encoded, given = _encode(loaded, inputs)
+    encoded, given = _encode(loaded, inputs, spec)
     with loaded.lock, eager_attention(loaded.model) as before:
         outputs, added = running.once(loaded, given, {"output_attentions": True})
     given |= added
@@ -57,6 +57,7 @@ def attention(spec: AttentionSpec, inputs: Inputs, session: Session) -> Attentio
     queries, keys = _places(loaded, given, kind, weights.shape[-2:])
     numbers = _numbers(spec.layer, len(layers)), _numbers(spec.head, layers[0].shape[1])
     maps = Maps(kind, queries, keys, *numbers)
+    lines = _given(loaded, inputs, spec, encoded, given)
     session.log.append(spec)
     return AttentionResult(
         loaded,
@@ -64,7 +65,7 @@ def attention(spec: AttentionSpec, inputs: Inputs, session: Session) -> Attentio
         weights,
         chosen=(1,) * (spec.head is not None) + (0,) * (spec.layer is not None),
         notes=_notes(encoded, before),
-        code=script(model_snippet(loaded), _snippet(spec, encoded, kind, given)),
+        code=script(model_snippet(loaded), _snippet(spec, lines, KINDS[kind])),
     )
 
 
@@ -76,7 +77,9 @@ def _notes(encoded: Encoded, before: str) -> tuple[Note, ...]:
     return tuple(notes)
 
 
-def _encode(loaded: LoadedModel, inputs: Inputs) -> tuple[Encoded, dict[str, Any]]:
+def _encode(
+    loaded: LoadedModel, inputs: Inputs, spec: AttentionSpec
+) -> tuple[Encoded, dict[str, Any]]:
     """Return the one input; of an encoder-decoder's pair the second text is the decoder's."""
     if inputs.count > 1:
         raise InputError(
@@ -85,7 +88,8 @@ def _encode(loaded: LoadedModel, inputs: Inputs) -> tuple[Encoded, dict[str, Any
         )
     pair = inputs.texts[0].split("\t") if inputs.texts else []
     if not getattr(loaded.config, "is_encoder_decoder", False) or len(pair) != _PAIR:
-        encoded = tokenizing.encode_inputs(loaded, inputs, None)
+        asked = InferSpec(spec.name, spec.texts, spec.ids, variable=spec.variable)
+        encoded = encoded_for(loaded, inputs, asked)
         return encoded, dict(encoded.inputs)
     encoded = tokenizing.encode(loaded, pair[:1])
     target = tokenizing.encode(loaded, pair[1:])
@@ -170,23 +174,31 @@ def _places(
     return named(source, sizes[0]), named(target, sizes[1])
 
 
-def _snippet(spec: AttentionSpec, encoded: Encoded, kind: str, given: Mapping[str, Any]) -> Snippet:
-    """Return plain code: eager attention, the forward pass, and the weights as one tensor."""
+def _given(
+    loaded: LoadedModel,
+    inputs: Inputs,
+    spec: AttentionSpec,
+    encoded: Encoded,
+    given: Mapping[str, Any],
+) -> list[str]:
+    """Return the plain lines that make ``inputs``, with what the decoder was given."""
     decoder = "decoder_input_ids" in given and "decoder_input_ids" not in encoded.inputs
     texts = spec.texts[0].split("\t")[:1] if decoder and spec.texts else list(spec.texts)
     asked = InferSpec(spec.name, tuple(texts), spec.ids, variable=spec.variable)
-    lines = [*input_lines(asked, encoded)]
-    if decoder:
-        ids = given["decoder_input_ids"].tolist()
-        lines.append(f'inputs["decoder_input_ids"] = torch.tensor({ids})')
-    name = KINDS[kind]
+    lines = given_lines(loaded, inputs, asked, encoded)
+    if not decoder:
+        return lines
+    ids = given["decoder_input_ids"].tolist()
+    return [*lines, f'inputs["decoder_input_ids"] = torch.tensor({ids})']
+
+
+def _snippet(spec: AttentionSpec, lines: list[str], name: str) -> Snippet:
+    """Return plain code: eager attention, the forward pass, and the weights as one tensor."""
     layer = "" if spec.layer is None else f"[{spec.layer}]"
     head = "" if spec.head is None else f"[{spec.head}]"
-    picked = (
-        f"outputs.{name}{layer}[0]{head}"
-        if layer
-        else (f"torch.stack([layer[0]{head} for layer in outputs.{name}])")
-    )
+    picked = f"outputs.{name}{layer}[0]{head}"
+    if not layer:
+        picked = f"torch.stack([layer[0]{head} for layer in outputs.{name}])"
     return Snippet(
         ("import torch",),
         (

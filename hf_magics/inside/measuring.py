@@ -15,8 +15,8 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from hf_magics.inference import running, tokenizing
 from hf_magics.inference.inputs import Inputs
-from hf_magics.inference.snippets import input_lines
 from hf_magics.inference.tensors import walk
+from hf_magics.inside.giving import encoded_for, given_lines
 from hf_magics.modeling.store import LoadedModel
 from hf_magics.snippets import Snippet
 from hf_magics.specs import InferSpec, LayersSpec
@@ -56,14 +56,14 @@ def measure(loaded: LoadedModel, inputs: Inputs, spec: LayersSpec) -> Measured:
         HFMagicsError: The inputs can't be run.
     """
     running.need_torch(loaded, "%%hf_layers")
-    encoded = tokenizing.encode_inputs(loaded, inputs, None)
+    asked = InferSpec(loaded.name, spec.texts, spec.ids, variable=spec.variable)
+    encoded = encoded_for(loaded, inputs, asked)
     run = functools.partial(running.once, loaded, encoded.inputs, {})
     found = _counted(loaded.model, run)
     timed = [_timed(loaded.model, run) for _ in range(_PASSES)]
     for path, one in found.items():
         one.seconds = statistics.median(times.get(path, 0.0) for times in timed)
-    asked = InferSpec(loaded.name, spec.texts, spec.ids, variable=spec.variable)
-    lines = (*input_lines(asked, encoded), *_COUNTING)
+    lines = (*given_lines(loaded, inputs, asked, encoded), *_COUNTING)
     imports = ("import torch", "from torch.utils.flop_counter import FlopCounterMode")
     return Measured(
         found,

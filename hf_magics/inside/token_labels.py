@@ -23,7 +23,7 @@ class Place:
     @property
     def words(self) -> str:
         """How it is named: ``3 fox``."""
-        return f"{self.at} {self.text}"
+        return f"{self.at} {self.text}".strip()
 
 
 def places_of(loaded: LoadedModel, ids: Sequence[int], parts: Sequence[int] = ()) -> list[Place]:

@@ -72,6 +72,27 @@ def test_a_model_of_two_parts_is_back_at_what_each_had(session):
     assert model.config.text_config._attn_implementation == "eager"
 
 
+def test_an_image_is_looked_at_in_pieces(shell, tmp_path):
+    """By the model's own image processor; its code gives the same."""
+    make("vit", num_channels=3)
+    processor = transformers.ViTImageProcessor(size={"height": 32, "width": 32})
+    hf.save(str(tmp_path), name="vit", overwrite=True)
+    processor.save_pretrained(tmp_path)
+    hf.load(str(tmp_path), name="saved")
+    torch.manual_seed(0)
+    shell.names["image"] = torch.randint(0, 255, (40, 50, 3), dtype=torch.uint8).numpy()
+    result = shell.run("%hf_attention -m saved -i image -o kept")
+    inputs = processor(images=[shell.names["image"]], return_tensors="pt")
+    outputs = eager(hf.session["saved"].model, **inputs)
+    wanted = torch.stack([one[0] for one in outputs.attentions])
+    assert wanted.shape == (2, 4, 17, 17)
+    assert torch.equal(shell.names["kept"].attention, wanted)
+    made = {"image": shell.names["image"]}
+    exec(result.code, made)
+    assert torch.equal(made["attention"], wanted)
+    assert hf.layers("saved", shell.names["image"]).df["flops"][0] > 0
+
+
 def test_a_sliding_window_hides_what_is_farther_away(session):
     """In the layers that have one."""
     make("gemma3_text", layer_types=["sliding_attention", "full_attention"])

@@ -60,19 +60,23 @@ class Features(Task):
         request = done.request
         if request.inputs.kind != "things":
             return super().code(done)
-        listed = not request.inputs.alone
-        images = f"list({request.spec.variable})" if listed else f"[{request.spec.variable}]"
-        processor = image_processor_name(request.loaded)
-        lines = (
-            f"images = {images if request.spec.variable else '[]  # PIL images'}",
-            f'inputs = {processor}(images=images, return_tensors="pt")',
-            *run_lines(request.spec, done.added, done.encoded),
-        )
+        lines = (*image_lines(request), *run_lines(request.spec, done.added, done.encoded))
         return (Snippet(("import torch",), lines),)
 
     def answer(self, done: Done) -> Answer:
         """Return a row a tensor."""
         return answer(done.outputs, done.request.settings)
+
+
+def image_lines(request: Request) -> list[str]:
+    """Return the lines that make ``inputs`` of images."""
+    variable = request.spec.variable
+    images = f"[{variable}]" if request.inputs.alone else f"list({variable})"
+    processor = image_processor_name(request.loaded)
+    return [
+        f"images = {images if variable else '[]  # PIL images'}",
+        f'inputs = {processor}(images=images, return_tensors="pt")',
+    ]
 
 
 def answer(outputs: Any, settings: Settings) -> Answer:
