@@ -16,7 +16,7 @@ from hf_magics.inference.inputs import Inputs
 from hf_magics.inference.results import InferResult, Ran
 from hf_magics.inference.tasks import Answer, Done, Request, task_for
 from hf_magics.inference.told import reads_padding
-from hf_magics.modeling.report import random_now, random_verdict
+from hf_magics.modeling.report import state_notes
 from hf_magics.modeling.snippets import model_snippet
 from hf_magics.modeling.store import Session
 from hf_magics.modeling.watching import watched
@@ -92,13 +92,7 @@ def _with_captured(
 def _notes_on(done: Done) -> list[str]:
     """Say what makes these outputs other than they seem."""
     loaded, outputs = done.request.loaded, done.outputs
-    said = []
-    if random := random_now(loaded):
-        said.append(random_verdict(random))
-    if loaded.model.training:
-        said.append(
-            "the model is in train mode: dropout makes its outputs random; .model.eval() ends that"
-        )
+    said = state_notes(loaded)
     attentions = _attentions(outputs)
     if attentions and not any(len(one) for one in attentions):
         used = loaded.config._attn_implementation  # noqa: SLF001 - has no public name

@@ -19,6 +19,7 @@ from hf_magics.inside.eager import eager_attention
 from hf_magics.inside.giving import encoded_for, given_lines
 from hf_magics.inside.links import Maps
 from hf_magics.inside.token_labels import Place, numbered, places_of
+from hf_magics.modeling.report import state_notes
 from hf_magics.modeling.snippets import model_snippet
 from hf_magics.modeling.store import LoadedModel, Session
 from hf_magics.snippets import Snippet, script
@@ -64,13 +65,13 @@ def attention(spec: AttentionSpec, inputs: Inputs, session: Session) -> Attentio
         maps,
         weights,
         chosen=(1,) * (spec.head is not None) + (0,) * (spec.layer is not None),
-        notes=_notes(encoded, before),
+        notes=_notes(loaded, encoded, before),
         code=script(model_snippet(loaded), _snippet(spec, lines, KINDS[kind])),
     )
 
 
-def _notes(encoded: Encoded, before: str) -> tuple[Note, ...]:
-    notes = [Note(one) for one in tokenizing.notes_on(encoded)]
+def _notes(loaded: LoadedModel, encoded: Encoded, before: str) -> tuple[Note, ...]:
+    notes = [Note(one) for one in (*state_notes(loaded), *tokenizing.notes_on(encoded))]
     if before:
         said = f"computed with eager attention, which gives its weights; back at {before}"
         notes.append(Note(said, "info"))

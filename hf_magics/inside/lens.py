@@ -14,21 +14,21 @@ from typing import Any
 import torch
 
 from hf_magics.display.parts import Note
-from hf_magics.errors import HeadError, InputError, OptionError
+from hf_magics.errors import InputError, OptionError
 from hf_magics.inference import running, tokenizing
 from hf_magics.inference.inputs import Inputs
 from hf_magics.inference.snippets import input_lines
 from hf_magics.inference.tokenizing import Encoded
 from hf_magics.inside.lens_pages import LensResult, Seen
+from hf_magics.inside.scorers import fills_masks, need_head
 from hf_magics.inside.tail import Backbone, backbone_of
 from hf_magics.inside.token_labels import Place, places_of
-from hf_magics.modeling.architectures import is_head_for
+from hf_magics.modeling.report import state_notes
 from hf_magics.modeling.snippets import model_snippet
 from hf_magics.modeling.store import LoadedModel, Session
 from hf_magics.snippets import Snippet, script
 from hf_magics.specs import InferSpec, LensSpec
 
-_TASKS = ("text-generation", "fill-mask")
 _MOST_CELLS = 600  # of layers by positions: what a page has room for
 _MOST_POSITIONS = 32
 _MOST_LOGITS = 150_000_000  # 600 MB in float32
@@ -46,8 +46,8 @@ def lens(spec: LensSpec, inputs: Inputs, session: Session) -> LensResult:
     """
     loaded = session.get(spec.name)
     spec = dataclasses.replace(spec, name=loaded.name)
-    running.need_torch(loaded, "%%hf_lens")
-    masked = _check_head(loaded)
+    need_head(loaded, "%%hf_lens")
+    masked = fills_masks(loaded.model)
     if inputs.count > 1:
         raise InputError(
             f"the lens reads one line, and there are {inputs.count}: --whole takes a cell as one"
@@ -69,7 +69,7 @@ def lens(spec: LensSpec, inputs: Inputs, session: Session) -> LensResult:
         ),
         looked.logits,
         looked.states if spec.hidden else None,
-        notes=_notes(encoded, len(places), shown),
+        notes=_notes(loaded, encoded, len(places), shown),
         code=script(model_snippet(loaded), _snippet(loaded, spec, encoded, backbone, shown)),
     )
 
@@ -83,18 +83,6 @@ class _Looked:
 
     logits: torch.Tensor
     states: list[torch.Tensor]
-
-
-def _check_head(loaded: LoadedModel) -> bool:
-    """Return whether the head fills masks; refuse what gives no token for each position."""
-    if loaded.config.is_encoder_decoder or not any(
-        is_head_for(loaded.model, task) for task in _TASKS
-    ):
-        raise HeadError(
-            f"{loaded.name} is a {type(loaded.model).__name__}, whose head gives no token for each "
-            "position: load it with --task text-generation or fill-mask"
-        )
-    return not is_head_for(loaded.model, "text-generation")
 
 
 def _places(loaded: LoadedModel, encoded: Encoded) -> list[Place]:
@@ -176,8 +164,8 @@ def _look(
     return _Looked(outputs.logits.detach().cpu(), [one.detach().float().cpu() for one in kept])
 
 
-def _notes(encoded: Encoded, count: int, shown: list[int]) -> tuple[Note, ...]:
-    notes = [Note(one) for one in tokenizing.notes_on(encoded)]
+def _notes(loaded: LoadedModel, encoded: Encoded, count: int, shown: list[int]) -> tuple[Note, ...]:
+    notes = [Note(one) for one in (*state_notes(loaded), *tokenizing.notes_on(encoded))]
     if len(shown) < count:
         notes.append(
             Note(

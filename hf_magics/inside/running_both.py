@@ -15,6 +15,7 @@ from hf_magics.inference.inputs import Inputs
 from hf_magics.inference.tokenizing import Encoded
 from hf_magics.inside.measuring import clock
 from hf_magics.inside.output_pairs import OutputPairs, Part, Place, add_part, token_at
+from hf_magics.modeling.report import state_notes
 from hf_magics.modeling.store import LoadedModel
 
 Models = tuple[LoadedModel, LoadedModel]
@@ -189,14 +190,8 @@ def _times(models: Models, encoded: tuple[Encoded, Encoded]) -> tuple[float, flo
 
 
 def _notes(models: Models, encoded: tuple[Encoded, Encoded]) -> tuple[str, ...]:
-    said = [
+    return tuple(
         f"{loaded.name}: {note}"
         for loaded, batch in zip(models, encoded, strict=True)
-        for note in tokenizing.notes_on(batch)
-    ]
-    said += [
-        f"{loaded.name} is in train mode: dropout makes its outputs random; .model.eval() ends that"
-        for loaded in models
-        if loaded.model.training
-    ]
-    return tuple(said)
+        for note in (*state_notes(loaded), *tokenizing.notes_on(batch))
+    )

@@ -20,22 +20,26 @@ _MASKED = ("fill-mask",)
 _NAMED_MASKED = ("ForMaskedLM",)
 
 
-def need_head(loaded: LoadedModel) -> None:
+def need_head(loaded: LoadedModel, magic: str) -> None:
     """Refuse a model whose head gives no probabilities of tokens.
+
+    Args:
+        loaded: The model.
+        magic: What needs it, such as ``%%hf_score``.
 
     Raises:
         EngineError: An engine or a server computes the model.
         HeadError: It has another head, or an encoder and a decoder.
     """
-    running.need_torch(loaded, "%%hf_score")
+    running.need_torch(loaded, magic)
     model = loaded.model
     if getattr(model.config, "is_encoder_decoder", False):
         raise HeadError(
             f"{loaded.name} is a {type(model).__name__}, an encoder-decoder: it writes one text "
-            "for another, and scores none by itself; load a model with --task text-generation or "
-            "fill-mask"
+            f"for another, and {magic} needs one that reads a text alone; load a model with --task "
+            "text-generation or fill-mask"
         )
-    if not (_is_causal(model) or _is_masked(model)):
+    if not (_is_causal(model) or fills_masks(model)):
         raise _headless(loaded)
 
 
@@ -52,7 +56,7 @@ def way_of(loaded: LoadedModel, first: int) -> Way:
     """
     if _is_causal(loaded.model) and _sees_only_before(loaded, first):
         return "causal"
-    if _is_masked(loaded.model):
+    if fills_masks(loaded.model):
         return "masked"
     raise _two_sided(loaded)
 
@@ -110,7 +114,8 @@ def _is_causal(model: Any) -> bool:
     return _is_one_of(model, _CAUSAL, _NAMED_CAUSAL)
 
 
-def _is_masked(model: Any) -> bool:
+def fills_masks(model: Any) -> bool:
+    """Say whether a model's head puts tokens in the place of masks."""
     return _is_one_of(model, _MASKED, _NAMED_MASKED)
 
 

@@ -22,7 +22,7 @@ from hf_magics.inside.score_results import ScoreResult
 from hf_magics.inside.score_snippets import score_snippet
 from hf_magics.inside.scored import Scored, ScoredLine
 from hf_magics.inside.scorers import Way, mask_id_of, need_head, special_ids_of, way_of
-from hf_magics.modeling.report import random_now, random_verdict
+from hf_magics.modeling.report import state_notes
 from hf_magics.modeling.snippets import model_snippet
 from hf_magics.modeling.store import LoadedModel, Session
 from hf_magics.modeling.watching import watched
@@ -74,7 +74,7 @@ def score(spec: ScoreSpec, inputs: Inputs, session: Session, settings: Settings)
     """
     loaded = session.get(spec.name)
     spec = dataclasses.replace(spec, name=loaded.name)
-    need_head(loaded)
+    need_head(loaded, "%%hf_score")
     encoded = tokenizing.encode_inputs(loaded, inputs, spec.max_length)
     logged: list[str] = []
     started = time.perf_counter()
@@ -162,14 +162,7 @@ def _words(loaded: LoadedModel, lines: Sequence[ScoredLine]) -> dict[int, str]:
 
 def _notes_on(loaded: LoadedModel, encoded: Encoded, lines: Sequence[ScoredLine]) -> list[str]:
     """Say what makes these scores other than they seem."""
-    said = []
-    if random := random_now(loaded):
-        said.append(random_verdict(random))
-    if loaded.model.training:
-        said.append(
-            "the model is in train mode: dropout makes its scores random; .model.eval() ends that"
-        )
-    said += tokenizing.notes_on(encoded)
+    said = [*state_notes(loaded, "scores"), *tokenizing.notes_on(encoded)]
     numbered = list(enumerate(lines, 1))
     if wrong := [str(at) for at, line in numbered if any(map(_is_nan, line.scores.values()))]:
         said.append(f"logits that are not numbers (NaN, Inf) in line {sentence_list(wrong)}")

@@ -72,6 +72,16 @@ def random_now(loaded: LoadedModel) -> tuple[str, ...]:
     return tuple(module for module in loaded.random if module not in trained)
 
 
+def state_notes(loaded: LoadedModel, what: str = "outputs") -> list[str]:
+    """Say what makes what a model gives other than it seems: random weights, train mode."""
+    said = [random_verdict(random)] if (random := random_now(loaded)) else []
+    if loaded.model.training:
+        said.append(
+            f"the model is in train mode: dropout makes its {what} random; .model.eval() ends that"
+        )
+    return said
+
+
 def random_verdict(modules: tuple[str, ...]) -> str:
     """Say what it means that these modules have random weights."""
     names = sentence_list(modules, most=_MOST_NAMED)

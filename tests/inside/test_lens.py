@@ -177,8 +177,8 @@ def test_32_layers_of_512_tokens_fit_on_a_page(session):
     [
         ("%hf_lens --position 12 -i ids", "positions 0 to 11"),
         ("%hf_lens -i many", "reads one line, and there are 2"),
-        ("%hf_lens -m plain -i ids", "load it with --task text-generation"),
-        ("%hf_lens -m t5 -i ids", "gives no token for each position"),
+        ("%hf_lens -m plain -i ids", "load or make it with --task fill-mask"),
+        ("%hf_lens -m t5 -i ids", "an encoder-decoder"),
         ("%hf_lens --target Paris -i ids", "no tokenizer"),
         ("%hf_lens -m worded --target unbelievably -i ids", "it is: un, ##bel, ##ie, ##va, ##bly"),
     ],

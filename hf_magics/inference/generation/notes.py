@@ -13,7 +13,7 @@ from hf_magics.inference.generation.written import (
     Sequence_,
     with_specials,
 )
-from hf_magics.modeling.report import random_now, random_verdict
+from hf_magics.modeling.report import state_notes
 from hf_magics.modeling.store import LoadedModel
 
 
@@ -26,13 +26,7 @@ def notes_on(loaded: LoadedModel, prompts: Prompts, made: Plan, *, streamed: boo
         made: The options.
         streamed: Whether the pieces of the text were asked for.
     """
-    said = []
-    if random := random_now(loaded):
-        said.append(random_verdict(random))
-    if loaded.model.training:
-        said.append(
-            "the model is in train mode: dropout makes its text random; .model.eval() ends that"
-        )
+    said = state_notes(loaded, "text")
     if prompts.pad_word and len(set(prompts.lengths)) > 1:
         said.append(
             f"the tokenizer has no pad token: {prompts.pad_word!r} was borrowed for padding on the "

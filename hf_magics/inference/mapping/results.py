@@ -28,7 +28,7 @@ from hf_magics.errors import InputError
 from hf_magics.inference.answering.words import shortened
 from hf_magics.inference.held import WithOutputs
 from hf_magics.inference.mapping.tally import Tally
-from hf_magics.modeling.report import random_now, random_verdict
+from hf_magics.modeling.report import state_notes
 from hf_magics.modeling.store import LoadedModel
 from hf_magics.optional import optional
 from hf_magics.specs import MapSpec
@@ -221,10 +221,7 @@ def _notes(loaded: LoadedModel, tally: Tally) -> list[str | Note]:
         were = "was" if before == 1 else "were"
         went_on = f"{plural(before, 'row')} {were} finished before: the job went on from there"
         said.append(Note(went_on, "info"))
-    if random := random_now(loaded):
-        said.append(random_verdict(random))
-    if loaded.model.training:
-        said.append("the model is in train mode: dropout makes its outputs random")
+    said += state_notes(loaded)
     if failed := tally.total("failed"):
         each = "it" if failed == 1 else "each"
         said.append(
