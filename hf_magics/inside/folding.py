@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -61,14 +60,27 @@ def _node(row: ModuleRow, below: dict[str, list[ModuleRow]]) -> Node:
 
 def _folded(node: Node) -> tuple[Node, Signature]:
     pairs = [_folded(one) for one in node.below]
-    kept = []
-    for _, run in itertools.groupby(
-        pairs, key=lambda pair: (pair[0].first.name.isdigit(), pair[1])
-    ):
-        same = [one for one, _ in run]
-        kept += [_merged(same)] if same[0].first.name.isdigit() else same
+    below = tuple(_merged(same) for same in _alike(node, pairs))
     signature = (_own(node.first), *(found for _, found in pairs))
-    return replace(node, below=tuple(kept)), signature
+    return replace(node, below=below), signature
+
+
+def _alike(node: Node, pairs: Sequence[tuple[Node, Signature]]) -> list[list[Node]]:
+    """Return what is below in groups that are the same inside; what has a name stands alone.
+
+    Of a list of layers those that alternate with others are one group too; of a sequence, whose
+    order says what is computed, only neighbours are.
+    """
+    groups: dict[object, list[Node]] = {}
+    last: Signature | None = None
+    for at, (one, signature) in enumerate(pairs):
+        key: object = signature
+        if not one.first.name.isdigit() or (node.first.kind != "ModuleList" and signature != last):
+            groups = {id(group): group for group in groups.values()}  # no later one joins them
+            key = at if not one.first.name.isdigit() else signature
+        groups.setdefault(key, []).append(one)
+        last = signature
+    return list(groups.values())
 
 
 def _own(row: ModuleRow) -> Signature:

@@ -24,6 +24,7 @@ _SPARE = (
 )  # the first to go where room is short
 _ALL_OPEN = 60  # lines: of more, what lies deeper than two levels is shut
 _MOST_NAMED = 3
+_MOST_RUNS = 3  # of numbers, where blocks alternate
 
 
 @dataclass(frozen=True)
@@ -177,8 +178,9 @@ class _Lines:
         )
 
     def _label(self, node: Node) -> str:
-        first = node.first.name or self.name
-        return f"{first}–{node.rows[node.count - 1].name}" if node.count > 1 else first
+        if node.count == 1:
+            return node.first.name or self.name
+        return _ranges([int(row.name) for row in node.rows[: node.count]])
 
     def _parameters(self, node: Node) -> dict[str, str]:
         row, total = node.first, self.whole.parameters
@@ -204,6 +206,18 @@ class _Lines:
             "FLOPs": short_count(flops) if flops else "",
             "time": seconds(sum(one.seconds for one in ran) / node.places),
         }
+
+
+def _ranges(numbers: list[int]) -> str:
+    """Return the numbers of folded modules: ``0–11``, or ``0–2, 4–6, …``."""
+    runs: list[list[int]] = []
+    for one in numbers:
+        if runs and one == runs[-1][-1] + 1:
+            runs[-1].append(one)
+        else:
+            runs.append([one])
+    said = [str(run[0]) if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in runs]
+    return ", ".join(said if len(said) <= _MOST_RUNS else [*said[:_MOST_RUNS], "…"])
 
 
 def _class(node: Node) -> str:

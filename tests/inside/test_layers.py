@@ -9,6 +9,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchinfo import summary
 
 import hf_magics as hf
+from hf_magics.inside.folding import tree_of
+from hf_magics.inside.modules import rows_of
 from tests.inside.kinds import BERT, GPT2, KINDS, make
 
 
@@ -48,6 +50,32 @@ def test_blocks_that_repeat_stand_once(session):
     assert "layer.0–11" in line
     assert f"{12 * one.parameters:,}" in line
     assert sum(path.endswith(".attention.self.query") for path in result.df["module"]) == 12
+
+
+def test_blocks_that_alternate_stand_once_too(session):
+    """Jamba's 32 layers are of three kinds; the line says which they are, and has their sum."""
+    result = hf.layers("jamba")
+    text = repr(result)
+    blocks = [row for row in result.rows if row.path.startswith("layers.") and row.level == 2]
+    looking = [row for row in blocks if row.kind == "JambaAttentionDecoderLayer"]
+    line = next(one for one in text.splitlines() if "4 × JambaAttentionDecoderLayer" in one)
+    assert [row.name for row in looking] == ["4", "12", "20", "28"]
+    assert "4, 12, 20, …" in line
+    assert f"{sum(row.parameters for row in looking):,}" in line
+    assert "12 × JambaMambaDecoderLayer" in text
+    assert "16 × JambaMambaDecoderLayer" in text
+    assert len(blocks) == 32
+
+
+def test_of_a_sequence_only_neighbours_are_folded(session):
+    """Its order says what is computed."""
+    layers = [torch.nn.Linear(4, 4), torch.nn.ReLU(), torch.nn.Linear(4, 4), torch.nn.Linear(4, 4)]
+    node = tree_of(rows_of(torch.nn.Sequential(*layers)))
+    assert [(one.first.kind, one.count) for one in node.below] == [
+        ("Linear", 1),
+        ("ReLU", 1),
+        ("Linear", 2),
+    ]
 
 
 @pytest.mark.parametrize(
