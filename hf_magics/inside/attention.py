@@ -54,10 +54,14 @@ def attention(spec: AttentionSpec, inputs: Inputs, session: Session) -> Attentio
         outputs, added = running.once(loaded, given, {"output_attentions": True})
     given |= added
     kind, layers = _of_kind(loaded, outputs, spec.kind)
-    weights = _chosen(layers, spec, loaded.name)
+    numbers = _layer_numbers(loaded, kind, len(layers))
+    heads = tuple(range(layers[0].shape[1]))
+    chosen_layers = _chosen("layer", spec.layer, numbers, loaded.name)
+    chosen_heads = _chosen("head", spec.head, heads, loaded.name)
+    some = [layers[numbers.index(one)] for one in chosen_layers]
+    weights = torch.stack([one[0, list(chosen_heads)].detach().cpu() for one in some])
     queries, keys = _places(loaded, given, kind, weights.shape[-2:])
-    numbers = _numbers(spec.layer, len(layers)), _numbers(spec.head, layers[0].shape[1])
-    maps = Maps(kind, queries, keys, *numbers)
+    maps = Maps(kind, queries, keys, chosen_layers, chosen_heads)
     lines = _given(loaded, inputs, spec, encoded, given)
     session.log.append(spec)
     return AttentionResult(
@@ -66,7 +70,7 @@ def attention(spec: AttentionSpec, inputs: Inputs, session: Session) -> Attentio
         weights,
         chosen=(1,) * (spec.head is not None) + (0,) * (spec.layer is not None),
         notes=_notes(loaded, encoded, before),
-        code=script(model_snippet(loaded), _snippet(spec, lines, KINDS[kind])),
+        code=script(model_snippet(loaded), _snippet(lines, _picked(spec, KINDS[kind], numbers))),
     )
 
 
@@ -141,19 +145,32 @@ def _kinds(outputs: Any) -> dict[str, tuple[Any, ...]]:
     return found
 
 
-def _chosen(layers: Sequence[torch.Tensor], spec: AttentionSpec, name: str) -> torch.Tensor:
-    """Return the weights of the layer and head that are asked for, on the CPU."""
-    heads = layers[0].shape[1]
-    for option, asked, count in (("layer", spec.layer, len(layers)), ("head", spec.head, heads)):
-        if asked is not None and not 0 <= asked < count:
-            raise OptionError(f"--{option} {asked}: {name} has {option}s 0 to {count - 1}")
-    some = layers if spec.layer is None else layers[spec.layer : spec.layer + 1]
-    picked = [one[0] if spec.head is None else one[0, spec.head][None] for one in some]
-    return torch.stack([one.detach().cpu() for one in picked])
+def _layer_numbers(loaded: LoadedModel, kind: str, count: int) -> tuple[int, ...]:
+    """Return the model's numbers of the layers that give weights: not all do in a hybrid model."""
+    types = getattr(loaded.config.get_text_config(), "layer_types", None) or ()
+    looking = [at for at, one in enumerate(types) if one.endswith("attention") and one != _LINEAR]
+    in_part = kind == "self" and len(looking) == count
+    return tuple(looking) if in_part else tuple(range(count))
 
 
-def _numbers(chosen: int | None, count: int) -> tuple[int, ...]:
-    return tuple(range(count)) if chosen is None else (chosen,)
+_LINEAR = "linear_attention"  # has no weights of tokens
+
+
+def _chosen(option: str, asked: int | None, there: tuple[int, ...], name: str) -> tuple[int, ...]:
+    """Return those that are shown: the one that was asked for, or all.
+
+    Raises:
+        OptionError: It is not there.
+    """
+    if asked is None:
+        return there
+    if asked not in there:
+        in_a_row = there == tuple(range(len(there)))
+        known = (
+            f"0 to {there[-1]}" if in_a_row else f"{sentence_list(map(str, there))} with weights"
+        )
+        raise OptionError(f"--{option} {asked}: {name} has {option}s {known}")
+    return (asked,)
 
 
 def _places(
@@ -193,13 +210,16 @@ def _given(
     return [*lines, f'inputs["decoder_input_ids"] = torch.tensor({ids})']
 
 
-def _snippet(spec: AttentionSpec, lines: list[str], name: str) -> Snippet:
-    """Return plain code: eager attention, the forward pass, and the weights as one tensor."""
-    layer = "" if spec.layer is None else f"[{spec.layer}]"
+def _picked(spec: AttentionSpec, name: str, numbers: tuple[int, ...]) -> str:
+    """Return the expression for the weights that are shown."""
     head = "" if spec.head is None else f"[{spec.head}]"
-    picked = f"outputs.{name}{layer}[0]{head}"
-    if not layer:
-        picked = f"torch.stack([layer[0]{head} for layer in outputs.{name}])"
+    if spec.layer is None:
+        return f"torch.stack([layer[0]{head} for layer in outputs.{name}])"
+    return f"outputs.{name}[{numbers.index(spec.layer)}][0]{head}"
+
+
+def _snippet(lines: list[str], picked: str) -> Snippet:
+    """Return plain code: eager attention, the forward pass, and the weights as one tensor."""
     return Snippet(
         ("import torch",),
         (

@@ -8,7 +8,7 @@ import torch
 import transformers
 
 import hf_magics as hf
-from tests.inside.kinds import BERT, DECODER, KINDS, make
+from tests.inside.kinds import BERT, DECODER, IDS, KINDS, make
 
 LOOKING = [kind for kind in KINDS if kind != "mamba"]
 
@@ -91,6 +91,23 @@ def test_an_image_is_looked_at_in_pieces(shell, tmp_path):
     exec(result.code, made)
     assert torch.equal(made["attention"], wanted)
     assert hf.layers("saved", shell.names["image"]).df["flops"][0] > 0
+
+
+def test_layers_of_a_hybrid_model_have_the_models_numbers(session, tmp_path):
+    """Those that look at tokens are the second and the fourth."""
+    types = ["conv", "full_attention", "conv", "full_attention"]
+    hf.new("lfm2", name="mixed", layer_types=types, **DECODER | {"num_hidden_layers": 4})
+    hf.save(str(tmp_path), name="mixed", overwrite=True)
+    hf.load(str(tmp_path), name="saved")
+    outputs = eager(session["saved"].model, input_ids=IDS)
+    result = hf.attention(IDS.tolist()[0], layer=3)
+    assert torch.equal(result.attention, outputs.attentions[1][0])
+    assert {one.layer for one in hf.attention(IDS.tolist()[0]).links} == {1, 3}
+    made: dict = {}
+    exec(result.code, made)
+    assert torch.equal(made["attention"], result.attention)
+    with pytest.raises(hf.HFMagicsError, match="saved has layers 1, 3 with weights"):
+        hf.attention(IDS.tolist()[0], layer=0)
 
 
 def test_a_sliding_window_hides_what_is_farther_away(session):
