@@ -152,14 +152,12 @@ def _left_out(table: Table, rows: int, columns: int, limits: Limits) -> str:
 
 def _tree(tree: Tree, limits: Limits) -> Tree:
     fewer, left = kept(tree, limits.rows)
+    more = f"{plural(left, 'more line')} not shown" if left else ""
     return replace(
         fewer,
         branches=_branches(fewer.branches, limits),
         caption=_cut(tree.caption, limits.cell_characters),
-        left_out="; ".join(
-            [f"{plural(left, 'more line')} not shown"] * bool(left)
-            + [_cut(tree.left_out, limits.cell_characters)] * bool(tree.left_out)
-        ),
+        left_out="; ".join(filter(None, (more, _cut(tree.left_out, limits.cell_characters)))),
     )
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from hf_magics.display.words import nearest
-from hf_magics.errors import OptionError, SourceError
+from hf_magics.errors import OptionError
 from hf_magics.modeling import architectures, checkpoints, fields
+from hf_magics.modeling.configs import find_source
 from hf_magics.modeling.creating import make_config
 from hf_magics.modeling.reading import read_config
 from hf_magics.modeling.snippets import model_snippet
@@ -71,11 +71,7 @@ def _config(spec: LayersSpec, session: Session, *, offline: bool) -> tuple[Any, 
         name = type(config).__name__
         line = f"config = {call(name, **fields.nested(typed))}"
         return config, Snippet((f"from transformers import {name}",), (line,))
-    try:
-        found = checkpoints.find(target, offline=offline)
-    except SourceError as error:
-        close = nearest(target, [*session, *architectures.model_types()])
-        raise type(error)(f"{error}{close}") from error
+    found = find_source(target, session, offline=offline)
     config = read_config(found)
     typed = fields.resolve(config, dict(spec.fields))
     fields.assign(config, typed)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +16,7 @@ from hf_magics.inference import running, tokenizing
 from hf_magics.inference.inputs import Inputs
 from hf_magics.inference.tensors import walk
 from hf_magics.inside.giving import encoded_for, given_lines
+from hf_magics.inside.hooks import paths_of, watching
 from hf_magics.modeling.store import LoadedModel
 from hf_magics.snippets import Snippet
 from hf_magics.specs import InferSpec, LayersSpec
@@ -88,7 +88,7 @@ def _counted(model: Any, run: Callable[[], Any]) -> dict[str, Measure]:
             found[path] = Measure(_shape(given), _shape(returned))
 
     counter = FlopCounterMode(display=False, custom_mapping=_ATTENTION_ON_CPU)
-    with _watched(model, lambda _: None, note), counter:
+    with watching(model, paths_of(model), note), counter:
         run()
     root = type(model).__name__
     for name, by_operation in counter.get_flop_counts().items():
@@ -119,7 +119,7 @@ def _timed(model: Any, run: Callable[[], Any]) -> dict[str, float]:
     def end(path: str, _given: Any, _returned: Any) -> None:
         took[path] = took.get(path, 0.0) + now() - begun[path]
 
-    with _watched(model, begin, end):
+    with watching(model, paths_of(model), end, begin):
         run()
     return took
 
@@ -134,30 +134,6 @@ def clock(model: Any) -> Callable[[], float]:
         return time.perf_counter()
 
     return now
-
-
-@contextlib.contextmanager
-def _watched(
-    model: Any, begin: Callable[[str], None], end: Callable[[str, Any, Any], None]
-) -> Iterator[None]:
-    """Call ``begin`` and ``end`` around each module for the length of the block."""
-    handles = []
-    try:
-        for path, module in model.named_modules():
-            handles.append(module.register_forward_pre_hook(_before(begin, path)))
-            handles.append(module.register_forward_hook(_after(end, path), with_kwargs=True))
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _before(begin: Callable[[str], None], path: str) -> Callable[..., None]:
-    return lambda _module, _args: begin(path)
-
-
-def _after(end: Callable[[str, Any, Any], None], path: str) -> Callable[..., None]:
-    return lambda _module, args, kwargs, returned: end(path, (args, kwargs), returned)
 
 
 def _shape(value: Any) -> tuple[int, ...]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from hf_magics.errors import InputError
+from hf_magics.inside.hooks import paths_of, watching
 from hf_magics.modeling.store import LoadedModel
 
 Pass = Callable[[], Any]
-Watcher = Callable[[str, Any], None]
 
 
 @dataclass(frozen=True)
@@ -41,12 +40,12 @@ def backbone_of(loaded: LoadedModel, run: Pass) -> Backbone:
     model = loaded.model
     path = _outermost(model, run)
     layers = _layers(loaded, path)
-    watched = [name for name, _ in model.named_modules() if _is_beside(name, layers, path)]
+    watched = [name for name in paths_of(model) if _is_beside(name, layers, path)]
     last_layer = f"{layers}.{len(model.get_submodule(layers)) - 1}"
     found: dict[str, Any] = {}
     called: list[str] = []
 
-    def note(name: str, output: Any) -> None:
+    def note(name: str, _given: Any, output: Any) -> None:
         if name == last_layer:
             found["last"] = output[0] if isinstance(output, tuple) else output
             called.clear()
@@ -55,7 +54,7 @@ def backbone_of(loaded: LoadedModel, run: Pass) -> Backbone:
         elif "last" in found and _is_like(output, found["last"]):
             called.append(name)
 
-    with _watching(model, [last_layer, path, *watched], note):
+    with watching(model, [last_layer, path, *watched], note):
         run()
     for tail in (tuple(called), ()):
         if _gives(model, tail, found["last"], found["state"]):
@@ -70,11 +69,11 @@ def _outermost(model: Any, run: Pass) -> str:
     """Return the path of the module that gives a ``last_hidden_state`` last."""
     found: list[str] = []
 
-    def note(name: str, output: Any) -> None:
+    def note(name: str, _given: Any, output: Any) -> None:
         if hasattr(output, "last_hidden_state"):
             found.append(name)
 
-    with _watching(model, [name for name, _ in model.named_modules() if name], note):
+    with watching(model, [name for name in paths_of(model) if name], note):
         run()
     if not found:
         raise InputError("no part of the model gives a last_hidden_state, so there is no lens")
@@ -100,22 +99,6 @@ def _is_beside(name: str, layers: str, path: str) -> bool:
     above = name.rpartition(".")[0]
     holds = layers == name or layers.startswith(f"{name}.")
     return name.startswith(f"{path}.") and layers.startswith(f"{above}.") and not holds
-
-
-@contextlib.contextmanager
-def _watching(model: Any, names: Sequence[str], note: Watcher) -> Iterator[None]:
-    """Tell ``note`` what each of the modules gives, for the length of the block."""
-
-    def told(name: str) -> Callable[..., None]:
-        return lambda _module, _args, output: note(name, output)
-
-    modules = [(name, model.get_submodule(name)) for name in names]
-    handles = [module.register_forward_hook(told(name)) for name, module in modules]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _is_like(output: Any, last: torch.Tensor) -> bool:

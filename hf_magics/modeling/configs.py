@@ -40,6 +40,19 @@ def show_config(spec: ConfigSpec, session: Session, *, offline: bool = False) ->
     )
 
 
+def find_source(target: str, session: Session, *, offline: bool) -> checkpoints.Checkpoint:
+    """Return the files of a source; what is none may be meant for a name or a type.
+
+    Raises:
+        SourceError: There is no such source; the message has what is near.
+    """
+    try:
+        return checkpoints.find(target, offline=offline)
+    except SourceError as error:
+        close = nearest(target, [*session, *architectures.model_types()])
+        raise type(error)(f"{error}{close}") from error
+
+
 @dataclass(frozen=True)
 class _Found:
     label: str
@@ -132,11 +145,7 @@ def _find(target: str, session: Session, *, offline: bool) -> _Found:
         name = type(config).__name__
         imports = (f"from transformers import {name}",)
         return _Found(target, config, Snippet(imports, (f"config = {name}()",)))
-    try:
-        found = checkpoints.find(target, offline=offline)
-    except SourceError as error:
-        close = nearest(target, [*session, *architectures.model_types()])
-        raise type(error)(f"{error}{close}") from error
+    found = find_source(target, session, offline=offline)
     code = _plain(found.location, None, **found.which())
     return _Found(target, read_config(found), code, found.notes)
 

@@ -7,8 +7,6 @@ from transformers import (
     BertConfig,
     BertForTokenClassification,
     ByT5Tokenizer,
-    FNetConfig,
-    FNetForTokenClassification,
     PreTrainedTokenizerFast,
     pipeline,
 )
@@ -245,56 +243,6 @@ def test_a_model_without_a_tokenizer_names_ids(session, tokenizer):
     """Token IDs alone are enough to run it: the words are their numbers."""
     hf.add(always(made(tokenizer), 1), None, "bare")
     assert hf.infer([[7, 8]]).values == ([("7", "PER"), ("8", "PER")],)
-
-
-@pytest.fixture
-def fnet(session, tokenizer):
-    """An FNet, whose forward takes no mask, in the session as ``fnet``; each token is an entity."""
-    torch.manual_seed(0)
-    names = dict(enumerate(("B-A", "B-B", "B-C")))
-    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "intermediate_size": 64}
-    config = FNetConfig(**sizes, vocab_size=len(tokenizer), id2label=names, initializer_range=0.6)
-    hf.add(FNetForTokenClassification(config).eval(), tokenizer, "fnet")
-    return session["fnet"].model
-
-
-WHOLE = ["anna works for glob labs today", "bob left .", "ac hired anna", "labs"]
-"""Words of one token."""
-
-
-def alone(model, tokenizer, texts):
-    """The label of each word of each text, by transformers' own forward, a text at a time."""
-    for one in texts:
-        batch = tokenizer(one, return_tensors="pt")
-        with torch.inference_mode():
-            best = model(input_ids=batch["input_ids"], token_type_ids=batch["token_type_ids"])
-        labels = [model.config.id2label[at][2:] for at in best.logits[0].argmax(-1).tolist()]
-        words = {place: word for place, word in enumerate(batch.word_ids()) if word is not None}
-        tokens = tokenizer.convert_ids_to_tokens(batch["input_ids"][0])
-        yield [(tokens[place], labels[place]) for place in words]
-
-
-def test_a_model_without_a_mask_is_read_too(fnet, tokenizer):
-    """FNet: each row of a map as by itself, from texts and from token IDs."""
-    expected = list(alone(fnet, tokenizer, WHOLE))
-    assert len({label for row in expected for _, label in row}) > 1
-    ids = tokenizer(WHOLE)["input_ids"]
-    for column in (WHOLE, ids):
-        found = hf.map(column, task="token-classification").values
-        assert [[tuple(one) for one in row] for row in found] == expected
-    assert [hf.infer(one).values[0] for one in WHOLE] == expected
-    assert [hf.infer([one]).values[0] for one in ids] == expected
-
-
-def test_the_code_of_a_model_without_a_mask(fnet, tokenizer):
-    """The same tensors and labels: of lines of one length, of other lengths, of token IDs."""
-    for given in (WHOLE[1:3], WHOLE, tokenizer(WHOLE)["input_ids"]):
-        result = hf.infer(given)
-        names = {"fnet": fnet, "tokenizer": tokenizer}
-        exec(result.code, names)
-        assert (names["outputs"].logits - result.outputs.logits).abs().max() < 1e-5
-        lengths = [len(one) for one in tokenizer(WHOLE if len(given) > 2 else given)["input_ids"]]
-        assert [len(one) for one in names["labels"]] == lengths
 
 
 def test_what_was_cut_has_no_entities(tagger):
