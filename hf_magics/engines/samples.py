@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from hf_magics.errors import HFMagicsError
 from hf_magics.inference import tokenizing
 from hf_magics.inference.inputs import Inputs
 from hf_magics.modeling.architectures import is_head_for
+from hf_magics.modeling.forwarding import parameters_of
 from hf_magics.modeling.limits import position_limit
 from hf_magics.modeling.store import LoadedModel
 from hf_magics.modeling.weights import embedding_rows
@@ -93,7 +93,7 @@ def _from_ids(loaded: LoadedModel, lengths: tuple[int, ...]) -> Batch:
 
 def takes(model: Any, name: str) -> bool:
     """Say whether a model's ``forward`` has a parameter of that name."""
-    return name in inspect.signature(model.forward).parameters
+    return name in parameters_of(model)
 
 
 def _with_choices(batch: Batch) -> Batch:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ import torch
 from hf_magics.inference.batching import Batch, halving, plan_batches
 from hf_magics.inference.merging import Merger, can_merge
 from hf_magics.inference.told import reads_padding
+from hf_magics.modeling.forwarding import parameters_of
 from hf_magics.modeling.store import LoadedModel
 
 _FEW = 8
@@ -100,5 +100,5 @@ def _lengths(loaded: LoadedModel, inputs: Mapping[str, Any]) -> list[int]:
 
 def without_cache(loaded: LoadedModel) -> dict[str, Any]:
     """Return what keeps a decoder from handing out its keys and values, a memory of all rows."""
-    takes = inspect.signature(loaded.model.forward).parameters
+    takes = parameters_of(loaded.model)
     return {"use_cache": False} if "use_cache" in takes else {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -13,6 +12,7 @@ from hf_magics.display.words import nearest, one_line
 from hf_magics.errors import EngineError, FitError, InputError
 from hf_magics.inference import grouping
 from hf_magics.inference.told import takes_anything
+from hf_magics.modeling.forwarding import parameters_of
 from hf_magics.modeling.store import LoadedModel
 
 
@@ -128,7 +128,7 @@ def once(
 def _lacking(model: Any, inputs: Mapping[str, Any]) -> str:
     """Name what a model of several kinds of input was not given."""
     kinds = ("input_ids", "pixel_values", "input_features", "input_values")
-    takes = inspect.signature(model.forward).parameters
+    takes = parameters_of(model)
     lacking = [name for name in kinds if name in takes and name not in inputs]
     return f" (it also takes {', '.join(lacking)}: -i VAR gives a dictionary)" if lacking else ""
 
@@ -143,7 +143,7 @@ def _check_words(model: Any, extra: Mapping[str, Any]) -> None:
     """Refuse a keyword that ``forward`` would only pass on, and so ignore."""
     if takes_anything(model):
         return
-    known = {*inspect.signature(model.forward).parameters, *TransformersKwargs.__annotations__}
+    known = {*parameters_of(model), *TransformersKwargs.__annotations__}
     for name in extra:
         if name not in known:
             raise InputError(f"{type(model).__name__} takes no '{name}'{nearest(name, known)}")

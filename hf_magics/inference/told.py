@@ -7,6 +7,8 @@ from typing import Any
 
 from transformers import GenerationMixin
 
+from hf_magics.modeling.forwarding import parameters_of
+
 _KINDS = ("input_ids", "inputs_embeds", "pixel_values", "input_features", "input_values")
 _BESIDE_IDS = ("token_type_ids", "attention_mask")
 
@@ -21,7 +23,7 @@ CACHE = (
 
 def takes_anything(model: Any) -> bool:
     """Say whether ``forward`` names no input and passes on what it is given, as a wrapper does."""
-    takes = inspect.signature(model.forward).parameters
+    takes = parameters_of(model)
     passes_on = any(one.kind is one.VAR_KEYWORD for one in takes.values())
     main = getattr(model, "main_input_name", "input_ids")
     return passes_on and not any(name in takes for name in (main, *_KINDS))
@@ -31,7 +33,7 @@ def not_taken(model: Any) -> tuple[str, ...]:
     """Return what a tokenizer may give beside the IDs that ``forward`` has no parameter for."""
     if takes_anything(model):
         return ()
-    takes = inspect.signature(model.forward).parameters
+    takes = parameters_of(model)
     return tuple(name for name in _BESIDE_IDS if name not in takes)
 
 

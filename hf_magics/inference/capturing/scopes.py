@@ -6,12 +6,13 @@ gets a scope while it runs.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+
+from hf_magics.modeling.forwarding import parameters_of
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ NOWHERE = Scope(Span())
 def scope_of(model: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Scope:
     """Return the tokens of a model that is called with these arguments."""
     given = _arguments(model, args, kwargs)
-    side = "decoder_" if "decoder_input_ids" in inspect.signature(model.forward).parameters else ""
+    side = "decoder_" if "decoder_input_ids" in parameters_of(model) else ""
     ids = _first(given, f"{side}input_ids", f"{side}inputs_embeds")
     sizes = _sizes(getattr(model, "config", None))
     own = _span(ids, given.get(f"{side}attention_mask"), sizes)
@@ -71,9 +72,7 @@ def scope_of(model: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Sc
 
 def _arguments(model: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     names = [
-        name
-        for name, one in inspect.signature(model.forward).parameters.items()
-        if one.kind is one.POSITIONAL_OR_KEYWORD
+        name for name, one in parameters_of(model).items() if one.kind is one.POSITIONAL_OR_KEYWORD
     ]
     return {**dict(zip(names, args, strict=False)), **kwargs}
 

@@ -33,10 +33,11 @@ def find_budget(worker: Worker, source: Source) -> int:
     window, more = next(windows, None), next(windows, None)
     if window is None or worker.task.window < _WHOLE_WINDOW:
         return usual
+    if more is None and _tokens_about(window) < _WORTH * _TRIES * sum(candidates):
+        return usual
     lenient = Worker(worker.task, worker.request, worker.column, usual, packs=worker.packs)
     prepared = lenient.prepare(_without_long(window))
-    is_short = prepared.tokens < _WORTH * _TRIES * sum(candidates) and more is None
-    if prepared.rows is None or is_short:
+    if prepared.rows is None:
         return usual
     try:
         with lenient.at_speed():
@@ -46,6 +47,12 @@ def find_budget(worker: Worker, source: Source) -> int:
     return loaded.batch_tokens
 
 
+def _tokens_about(window: Window) -> int:
+    """Return about how many tokens a window has: to tokenise it would cost a part of its job."""
+    texts = sum(len(one) for one in window.rows if isinstance(one, str))
+    return texts // _CHARS_A_TOKEN + sum(len(one) for one in window.rows if isinstance(one, list))
+
+
 def _without_long(window: Window) -> Window:
     """Return a window without rows that take long to tokenise: they are when they are run."""
     rows = (None if isinstance(one, str) and len(one) > _LONG else one for one in window.rows)
@@ -53,6 +60,7 @@ def _without_long(window: Window) -> Window:
 
 
 _LONG = 100_000  # characters
+_CHARS_A_TOKEN = 4  # of English, in most vocabularies
 _WHOLE_WINDOW = 1_000  # tasks that write have small windows: a probe would cost what it gains
 
 
