@@ -21,7 +21,7 @@ from hf_magics.inference.snippets import input_lines
 from hf_magics.inference.tokenizing import Encoded
 from hf_magics.inside.lens_pages import LensResult, Seen
 from hf_magics.inside.scorers import fills_masks, need_head
-from hf_magics.inside.tail import Backbone, backbone_of
+from hf_magics.inside.tail import Backbone, backbone_of, head_reading
 from hf_magics.inside.token_labels import Place, places_of
 from hf_magics.modeling.report import state_notes
 from hf_magics.modeling.snippets import model_snippet
@@ -146,21 +146,17 @@ def _look(
     model = loaded.model
     kept: list[torch.Tensor] = []
 
-    def all_layers(_module: Any, _args: Any, output: Any) -> Any:
+    def all_layers(output: Any) -> torch.Tensor:
         # the last entry is past the final norm already: last_hidden_state stands for it
         before = [one[:, shown] for one in output.hidden_states[:-1]]
         last = output.last_hidden_state[:, shown]
         kept.extend([*before, last])
         for name in backbone.tail:
             before = [model.get_submodule(name)(one) for one in before]
-        output.last_hidden_state = torch.cat([*before, last])
-        return output
+        return torch.cat([*before, last])
 
-    hook = model.get_submodule(backbone.path).register_forward_hook(all_layers)
-    try:
+    with head_reading(model, backbone.path, all_layers):
         outputs, _ = running.once(loaded, inputs, _SWITCHES)
-    finally:
-        hook.remove()
     return _Looked(outputs.logits.detach().cpu(), [one.detach().float().cpu() for one in kept])
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from hf_magics.inference import grouping, tokenizing
 from hf_magics.inference.batching import Batch, halving, plan_batches
 from hf_magics.inference.tokenizing import Encoded
+from hf_magics.inside.at_places import logits_at
 from hf_magics.inside.scorers import logits_of
 from hf_magics.modeling.store import LoadedModel
 
@@ -82,10 +84,16 @@ def masked_scores(
     lengths = [encoded.lengths[row] for row, _ in places]
     done = 0
 
-    def run(some: Batch) -> list[Score]:
-        return _masked(loaded, encoded, [places[one] for one in some], mask_id)
+    if not places:
+        return lines
+    logits = logits_at(loaded, *_hidden(encoded, places[:1], mask_id)[:2])
 
-    for batch in plan_batches(lengths, _budget(loaded), mixed=False):
+    def run(some: Batch) -> list[Score]:
+        inputs, columns, ids = _hidden(encoded, [places[one] for one in some], mask_id)
+        return scores_of(logits.get(inputs, columns), ids)
+
+    budget = grouping.budget_of(loaded) if logits.alone else _budget(loaded)
+    for batch in plan_batches(lengths, budget, mixed=False):
         for some, found in halving(batch, run):
             for one, score in zip(some, found, strict=True):
                 row, column = places[one]
@@ -137,13 +145,14 @@ def _causal(loaded: LoadedModel, encoded: Encoded, rows: Batch) -> list[Scores]:
     ]
 
 
-def _masked(
-    loaded: LoadedModel, encoded: Encoded, places: list[tuple[int, int]], mask_id: int
-) -> list[Score]:
+def _hidden(
+    encoded: Encoded, places: list[tuple[int, int]], mask_id: int
+) -> tuple[dict[str, Any], list[int], torch.Tensor]:
+    """Return a batch with a row a place, that hidden; the column of each; and what it hides."""
     rows, columns = [row for row, _ in places], [column for _, column in places]
     width = encoded.lengths[rows[0]]
     inputs = {name: one[rows, :width] for name, one in encoded.inputs.items()}  # copies
     each = range(len(places))
     ids = inputs["input_ids"][each, columns]
     inputs["input_ids"][each, columns] = mask_id
-    return scores_of(logits_of(loaded, inputs, {})[each, columns], ids)
+    return inputs, columns, ids

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +39,7 @@ def backbone_of(loaded: LoadedModel, run: Pass) -> Backbone:
         InputError: What is between the last layer and the head can't be told.
     """
     model = loaded.model
-    path = _outermost(model, run)
+    path = backbone_path(model, run)
     layers = _layers(loaded, path)
     watched = [name for name in paths_of(model) if _is_beside(name, layers, path)]
     last_layer = f"{layers}.{len(model.get_submodule(layers)) - 1}"
@@ -65,8 +66,33 @@ def backbone_of(loaded: LoadedModel, run: Pass) -> Backbone:
     )
 
 
-def _outermost(model: Any, run: Pass) -> str:
-    """Return the path of the module that gives a ``last_hidden_state`` last."""
+@contextlib.contextmanager
+def head_reading(model: Any, path: str, states: Callable[[Any], torch.Tensor]) -> Iterator[None]:
+    """Let the head read other states than the backbone's ``last_hidden_state`` within the block.
+
+    Args:
+        model: The model.
+        path: The backbone's path in it.
+        states: Given the backbone's output, returns what the head reads in its place.
+    """
+
+    def replaced(_module: Any, _args: Any, output: Any) -> Any:
+        output.last_hidden_state = states(output)
+        return output
+
+    hook = model.get_submodule(path).register_forward_hook(replaced)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def backbone_path(model: Any, run: Pass) -> str:
+    """Return the path of the module that gives a ``last_hidden_state`` last.
+
+    Raises:
+        InputError: None does.
+    """
     found: list[str] = []
 
     def note(name: str, _given: Any, output: Any) -> None:
@@ -76,7 +102,7 @@ def _outermost(model: Any, run: Pass) -> str:
     with watching(model, [name for name in paths_of(model) if name], note):
         run()
     if not found:
-        raise InputError("no part of the model gives a last_hidden_state, so there is no lens")
+        raise InputError("no part of the model gives the last_hidden_state that a head reads")
     return found[-1]
 
 
