@@ -5,8 +5,12 @@ Each loader and each task keeps its snippet beside the code that it mirrors.
 
 from __future__ import annotations
 
+import keyword
+import re
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -17,12 +21,49 @@ class Snippet:
     lines: tuple[str, ...]
 
 
+class Given(str):
+    """A line that stands above the code: a name for what a script can't hold, left to fill in."""
+
+    __slots__ = ()
+
+
+def given(expression: str, about: str) -> tuple[str, Given]:
+    """Return a name for something of the notebook, and the line that says to fill it in.
+
+    Args:
+        expression: What it is called there: a variable, or ``df.text``.
+        about: What it is.
+    """
+    name = expression if expression.isidentifier() else re.sub(r"\W+", "_", expression).strip("_")
+    name = name if name.isidentifier() and not keyword.iskeyword(name) else f"given_{name}"
+    return name, Given(f"{name} = ...  # {about}: fill it in")
+
+
 def script(*snippets: Snippet) -> str:
-    """Return one script: the imports once at the top, then each snippet's lines, once each."""
-    distinct = list(dict.fromkeys(snippets))
-    imports = _imports(line for snippet in distinct for line in snippet.imports)
-    blocks = [imports, *("\n".join(snippet.lines) for snippet in distinct if snippet.lines)]
-    return "\n\n".join(block for block in blocks if block) + "\n"
+    """Return one script: imports once at the top, what is to be filled in, then each snippet."""
+    imports = imported(line for snippet in snippets for line in needed(snippet))
+    above = dict.fromkeys(one for some in snippets for one in some.lines if isinstance(one, Given))
+    return arranged(imports, "\n".join(above), *map(body, snippets))
+
+
+def needed(snippet: Snippet) -> tuple[str, ...]:
+    """Return the imports of a snippet, with the one for what it reads of the environment."""
+    reads = any("os.environ[" in line for line in snippet.lines)
+    return (*snippet.imports, "import os") if reads else snippet.imports
+
+
+def body(snippet: Snippet) -> str:
+    """Return the code of a snippet without its imports and what is to be filled in."""
+    return "\n".join(line for line in snippet.lines if not isinstance(line, Given)).strip("\n")
+
+
+def arranged(*blocks: str) -> str:
+    """Return blocks of code as one text; two blank lines stand before a function."""
+    text = "\n\n".join(block for block in blocks if block)
+    return _BEFORE_DEF.sub("\n\n\n", text) + "\n"
+
+
+_BEFORE_DEF = re.compile(r"\n\n+(?=(def|class) )")
 
 
 def call(function: str, *arguments: object, **keywords: object) -> str:
@@ -31,11 +72,29 @@ def call(function: str, *arguments: object, **keywords: object) -> str:
     A ``Name`` among them stands as it is.
     """
     parts = [_literal(value) for value in arguments]
-    parts += [f"{name}={_literal(value)}" for name, value in keywords.items()]
+    parts += [f"{name}={_keyword(name, value)}" for name, value in keywords.items()]
     line = f"{function}({', '.join(parts)})"
     if len(line) <= _WIDTH:
         return line
     return f"{function}(\n" + "".join(f"    {part},\n" for part in parts) + ")"
+
+
+def assigned(name: str, values: list[Any]) -> str:
+    """Return the line that gives a name to a list, a value a line where it is long."""
+    line = f"{name} = {_literal(values)}"
+    if len(line) <= _WIDTH:
+        return line
+    return f"{name} = [\n" + "".join(f"    {_literal(one)},\n" for one in values) + "]"
+
+
+_SECRETS = {"token", "use_auth_token", "api_key", "password"}
+
+
+def _keyword(name: str, value: object) -> str:
+    """Return the source of a keyword's value: a secret is no part of a script."""
+    if name in _SECRETS and isinstance(value, str):
+        return 'os.environ["HF_TOKEN"]'
+    return _literal(value)
 
 
 class Name(str):
@@ -55,6 +114,9 @@ def _literal(value: object) -> str:
     if isinstance(value, list | tuple):
         inner = ", ".join(_literal(item) for item in value)
         return f"[{inner}]"
+    if isinstance(value, dict):
+        inner = ", ".join(f"{_literal(key)}: {_literal(one)}" for key, one in value.items())
+        return f"{{{inner}}}"
     return repr(value)
 
 
@@ -66,16 +128,28 @@ def quoted(value: str) -> str:
     return body
 
 
-def _imports(statements: Iterable[str]) -> str:
+def imported(statements: Iterable[str]) -> str:
+    """Return import statements as isort orders them: Python's own modules in a group before."""
+    groups: dict[bool, list[str]] = {True: [], False: []}
+    for statement in dict.fromkeys(statements):
+        module = statement.split()[1].partition(".")[0]
+        groups[module in sys.stdlib_module_names].append(statement)
+    return "\n\n".join("\n".join(_merged(group)) for group in groups.values() if group)
+
+
+def _merged(statements: list[str]) -> list[str]:
     """Merge ``from x import y`` lines of one module; plain imports come first."""
-    plain, names = set(), dict[str, set[str]]()
+    names: dict[str, set[str]] = {}
     for statement in statements:
         if statement.startswith("from "):
             module, _, name = statement.removeprefix("from ").partition(" import ")
             names.setdefault(module, set()).add(name)
-        else:
-            plain.add(statement)
-    merged = [
-        f"from {module} import {', '.join(sorted(names[module]))}" for module in sorted(names)
-    ]
-    return "\n".join([*sorted(plain), *merged])
+    plain = sorted(one for one in statements if one.startswith("import "))
+    return [*plain, *(_from(module, sorted(names[module])) for module in sorted(names))]
+
+
+def _from(module: str, names: list[str]) -> str:
+    line = f"from {module} import {', '.join(names)}"
+    if len(line) <= _WIDTH:
+        return line
+    return f"from {module} import (\n" + "".join(f"    {name},\n" for name in names) + ")"

@@ -281,3 +281,19 @@ class CompareSpec:
     ids: TokenIds = ()
     max_length: int | None = None
     variable: str = ""
+
+
+@dataclass(frozen=True)
+class CodeSpec:
+    """What was done as plain code: the last step, all with the model ``name``, or ``everything``.
+
+    ``to`` and ``notebook`` are files to write it to; ``explain`` says why each step is there. It
+    does nothing itself, and is not in the log.
+    """
+
+    name: str = ""
+    everything: bool = False
+    to: str = ""
+    notebook: str = ""
+    overwrite: bool = False
+    explain: bool = False

@@ -66,7 +66,7 @@ def session():
     def empty() -> None:
         for name in list(session):
             session.remove(name)
-        session.log.clear()
+        session.steps.clear()
         session.kept.clear()
 
     empty()

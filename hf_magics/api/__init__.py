@@ -11,6 +11,7 @@ from hf_magics.api.keeping import add, config, drop, load, models, new, save, us
 from hf_magics.api.looking import attention, compare, layers, lens, score
 from hf_magics.api.mapping import map
 from hf_magics.api.running import infer, tokens
+from hf_magics.api.taking import code, explain
 from hf_magics.api.writing import generate
 from hf_magics.modeling.store import session
 
@@ -18,9 +19,11 @@ __all__ = [
     "add",
     "attention",
     "chat",
+    "code",
     "compare",
     "config",
     "drop",
+    "explain",
     "generate",
     "infer",
     "layers",

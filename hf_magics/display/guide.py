@@ -46,6 +46,6 @@ class Overview(Shown):
 
 _NOTHING = "No model is loaded: %hf_load SOURCE loads one, %hf_new TYPE makes one."
 _LAST = (
-    "print(_.code) writes what the last result did as plain transformers code. "
+    "%hf_code shows what was done as plain transformers code, %hf_explain says why. "
     "Of several magics in one cell, IPython shows the page of the last one alone."
 )

@@ -15,6 +15,7 @@ from typing import assert_never
 from markupsafe import escape
 
 from hf_magics.display import branches, limits
+from hf_magics.display.highlighting import highlighted
 from hf_magics.display.numbers import number
 from hf_magics.display.parts import (
     Bar,
@@ -262,7 +263,14 @@ def _shade(strength: float, colour: str) -> str:
 
 
 def _code(code: Code) -> str:
-    return _text(code.text, keep_newlines=True)
+    if code.language != "python":
+        return _text(code.text, keep_newlines=True)
+    return "".join(
+        f'<span style="{style}">{_text(text, keep_newlines=True)}</span>'
+        if style
+        else _text(text, keep_newlines=True)
+        for text, style in highlighted(code.text)
+    )
 
 
 def _marked(marked: Marked) -> str:

@@ -11,6 +11,7 @@ from hf_magics.errors import OptionError
 from hf_magics.modeling.again import find_same
 from hf_magics.modeling.elsewhere import EngineModel
 from hf_magics.modeling.results import ModelResult
+from hf_magics.modeling.snippets import pieces_of
 from hf_magics.modeling.store import Session
 from hf_magics.specs import LoadSpec
 
@@ -60,7 +61,7 @@ def enter(
     loaded, notes = make(dataclasses.replace(spec, name=name))
     loaded.asked = spec  # by which the same line is known again
     session.add(loaded)
-    session.log.append(loaded.spec)
+    session.record(loaded.spec, *pieces_of(loaded))
     return ModelResult.of(loaded, seconds=time.perf_counter() - started, notes=notes)
 
 

@@ -17,11 +17,11 @@ from hf_magics.inference.results import InferResult, Ran
 from hf_magics.inference.tasks import Answer, Done, Request, task_for
 from hf_magics.inference.told import reads_padding
 from hf_magics.modeling.report import state_notes
-from hf_magics.modeling.snippets import model_snippet
+from hf_magics.modeling.snippets import pieces_of
 from hf_magics.modeling.store import Session
 from hf_magics.modeling.watching import watched
 from hf_magics.settings import Settings
-from hf_magics.snippets import Snippet, script
+from hf_magics.snippets import Snippet
 from hf_magics.specs import InferSpec
 
 
@@ -60,14 +60,13 @@ def infer(spec: InferSpec, inputs: Inputs, session: Session, settings: Settings)
     code = task.code(done)
     if recorder is not None:
         answer, code = _with_captured(recorder, done, answer, code)
-    session.log.append(spec)
     notes = (*_notes_on(done), *(line for line in logged if "output_attentions" not in line))
     return InferResult(
         Ran.of(done, took, echoes=task.echoes),
         answer,
         notes + answer.notes,
         held={"outputs": outputs, **answer.raw},
-        code=script(model_snippet(loaded), *code),
+        code=session.record(spec, *pieces_of(loaded, *code)),
     )
 
 

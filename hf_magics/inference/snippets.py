@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+import torch
 
 from hf_magics.inference.pairs import split_pair
 from hf_magics.inference.tokenizing import Encoded
-from hf_magics.snippets import Name, Snippet, call, quoted
+from hf_magics.snippets import Name, Snippet, call, given, quoted
 from hf_magics.specs import InferSpec, TokensSpec
 
 
@@ -29,8 +31,42 @@ def input_lines(spec: InferSpec, encoded: Encoded) -> list[str]:
     if spec.texts:
         return _from_texts(spec, encoded)
     if spec.ids:
-        return _from_ids(encoded)
-    return [f"inputs = dict({spec.variable or 'inputs'})  # tensors, as forward takes them"]
+        return _from_ids(encoded, spec.variable)
+    return tensor_lines(spec.variable, encoded.inputs)
+
+
+def tensor_lines(variable: str, tensors: Mapping[str, Any]) -> list[str]:
+    """Return the lines that make ``inputs`` of tensors: written down where there is little."""
+    written = [_written(one) for one in tensors.values()]
+    if all(written):
+        rows = (f"    {quoted(name)}: {one}," for name, one in zip(tensors, written, strict=True))
+        return ["inputs = {", *rows, "}"]
+    kinds = ", ".join(f"{name} {_kind(one)}" for name, one in tensors.items())
+    name, line = given(variable or "tensors", f"a dictionary of tensors ({kinds})")
+    return [line, f"inputs = dict({name})"]
+
+
+def _written(tensor: Any) -> str:
+    """Return the source of a tensor, ``""`` where it is none, or long."""
+    if not isinstance(tensor, torch.Tensor) or tensor.numel() > _FEW_NUMBERS:
+        return ""
+    usual = tensor.dtype in {torch.int64, torch.float32, torch.bool} and tensor.numel()
+    return f"torch.tensor({tensor.tolist()}{'' if usual else f', dtype={tensor.dtype}'})"
+
+
+def _kind(value: Any) -> str:
+    if not isinstance(value, torch.Tensor):
+        return type(value).__name__
+    return f"{list(value.shape)} {value.dtype}"
+
+
+_FEW_NUMBERS = 64
+_LONG = 2_000
+
+
+def is_long(texts: Iterable[str], variable: str) -> bool:
+    """Say whether texts are no literal: they have a name in the notebook, and are many."""
+    return bool(variable) and sum(map(len, texts)) > _LONG
 
 
 def run_lines(spec: InferSpec, added: Mapping[str, Any], encoded: Encoded) -> list[str]:
@@ -86,7 +122,7 @@ def tokens_snippet(spec: TokensSpec, pad_word: str = "") -> Snippet:
     padding: dict[str, Any] = {"padding": spec.padding} if spec.padding else {}
     if spec.padding == "max_length":
         padding["max_length"] = spec.max_length
-    lines = [*lent_lines(pad_word), *_call(spec.texts, keywords, padding)]
+    lines = [*lent_lines(pad_word), *_call(spec.texts, keywords, padding, spec.variable)]
     return Snippet((), (*lines, 'ids = inputs["input_ids"]'))
 
 
@@ -98,17 +134,21 @@ def _from_texts(spec: InferSpec, encoded: Encoded) -> list[str]:
     padding = {"padding": True, **encoded.padding} if len(spec.texts) > 1 else {}
     return [
         *lent_lines(encoded.pad_word),
-        *_call(spec.texts, keywords, padding, return_tensors="pt"),
+        *_call(spec.texts, keywords, padding, spec.variable, return_tensors="pt"),
     ]
 
 
 def _call(
-    texts: tuple[str, ...], keywords: dict[str, Any], padding: dict[str, Any], **last: Any
+    texts: tuple[str, ...],
+    keywords: dict[str, Any],
+    padding: dict[str, Any],
+    variable: str,
+    **last: Any,
 ) -> list[str]:
     """Return the lines that make ``inputs``; pairs beside single texts take a loop."""
     pairs = [split_pair(text) for text in texts]
     if len({len(pair) for pair in pairs}) == 1:
-        names, lines = _columns(pairs)
+        names, lines = _columns(pairs, variable if is_long(texts, variable) else "")
         made = call("tokenizer", *names, **{**padding, **keywords, **last})
         return [*lines, f"inputs = {made}"]
     each = call("tokenizer", Name("*pair"), **keywords)
@@ -127,10 +167,21 @@ def lent_lines(pad_word: str) -> list[str]:
     )
 
 
-def _columns(pairs: list[tuple[str, ...]]) -> tuple[list[Name], list[str]]:
-    """Return the names of the lists of texts, and the lines that write them down."""
+def _columns(pairs: list[tuple[str, ...]], variable: str) -> tuple[list[Name], list[str]]:
+    """Return the names of the lists of texts, and the lines that write them down.
+
+    Args:
+        pairs: The texts, each a tuple of one or two.
+        variable: The notebook's name of them where they are too long to stand in code.
+    """
     columns = list(zip(*pairs, strict=True))
     names = ["texts"] if len(columns) == 1 else ["texts", "pairs"]
+    if variable:
+        about = "texts" if len(columns) == 1 else "texts, a tab in each between the two of a pair"
+        name, line = given(variable, f"a list of {len(pairs):,} {about}")
+        one = f"texts = {name}"
+        two = f'texts, pairs = map(list, zip(*(text.split("\\t", 1) for text in {name})))'
+        return [Name(name) for name in names], [line, one if len(columns) == 1 else two]
     lines = [
         f"{name} = {call('', list(column))[1:-1].strip().removesuffix(',')}"
         for name, column in zip(names, columns, strict=True)
@@ -138,7 +189,9 @@ def _columns(pairs: list[tuple[str, ...]]) -> tuple[list[Name], list[str]]:
     return [Name(name) for name in names], lines
 
 
-def _from_ids(encoded: Encoded) -> list[str]:
+def _from_ids(encoded: Encoded, variable: str) -> list[str]:
+    if variable and encoded.inputs["input_ids"].numel() > _LONG:
+        return tensor_lines(variable, encoded.inputs)
     ids = encoded.inputs["input_ids"].tolist()
     lines = [f"input_ids = torch.tensor({ids})"]
     if "attention_mask" not in encoded.inputs:

@@ -63,7 +63,7 @@ class TokensResult(Shown):
         *,
         notes: tuple[str, ...],
         rows: int,
-        code: str,
+        code: str = "",
     ) -> None:
         self.name = name
         self.lines = lines
@@ -123,9 +123,9 @@ class TokensResult(Shown):
 class ComparedTokens(Shown):
     """The same lines by several tokenizers: ``.ids`` and ``.tokens`` by a model's name."""
 
-    def __init__(self, results: Sequence[TokensResult]) -> None:
+    def __init__(self, results: Sequence[TokensResult], code: str = "") -> None:
         self._results = tuple(results)
-        self.code = "\n".join(result.code for result in results)
+        self.code = code
 
     @property
     def ids(self) -> dict[str, list[list[int]]]:

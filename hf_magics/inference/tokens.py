@@ -16,10 +16,10 @@ from hf_magics.inference.tokenizing import (
     word_to_borrow,
 )
 from hf_magics.modeling.limits import token_limit
-from hf_magics.modeling.snippets import model_snippet
+from hf_magics.modeling.snippets import pieces_of
 from hf_magics.modeling.store import LoadedModel, Session
 from hf_magics.settings import Settings
-from hf_magics.snippets import script
+from hf_magics.snippets import Snippet
 from hf_magics.specs import TokensSpec
 
 __all__ = ["ComparedTokens", "Line", "Token", "TokensResult", "show_tokens", "tokens_of"]
@@ -42,8 +42,21 @@ def show_tokens(
     if spec.padding not in {"", *_PADDINGS}:
         raise InputError(f"--padding is one of {', '.join(_PADDINGS)}, not '{spec.padding}'")
     results = [tokens_of(loaded, spec, settings) for loaded in models]
-    session.log.append(spec)
-    return results[0] if len(results) == 1 else ComparedTokens(results)
+    made = [(loaded, _snippet(loaded, spec)) for loaded in models]
+    code = session.record(spec, *(part for one in made for part in pieces_of(*one)))
+    if len(results) == 1:
+        results[0].code = code
+        return results[0]
+    return ComparedTokens(results, code)
+
+
+def _snippet(loaded: LoadedModel, spec: TokensSpec) -> Snippet:
+    return tokens_snippet(spec, _lent(loaded.tokenizer, spec))
+
+
+def _lent(tokenizer: Any, spec: TokensSpec) -> str:
+    """Return the pad token that a tokenizer without one is lent for this."""
+    return word_to_borrow(tokenizer) if spec.padding and tokenizer.pad_token_id is None else ""
 
 
 def tokens_of(loaded: LoadedModel, spec: TokensSpec, settings: Settings) -> TokensResult:
@@ -56,7 +69,7 @@ def tokens_of(loaded: LoadedModel, spec: TokensSpec, settings: Settings) -> Toke
     tokenizer = need_tokenizer(loaded)
     with loaded.lock:
         lines = _decode(tokenizer, spec) if spec.ids else _encode(tokenizer, spec)
-    lent = word_to_borrow(tokenizer) if spec.padding and tokenizer.pad_token_id is None else ""
+    lent = _lent(tokenizer, spec)
     notes = [*_cut_notes(loaded, spec, lines), *_unknown(tokenizer, lines)]
     if lent and any(not token.attended for line in lines for token in line.tokens):
         notes.append(f"the tokenizer has no pad token: {lent!r} was borrowed for padding")
@@ -66,7 +79,6 @@ def tokens_of(loaded: LoadedModel, spec: TokensSpec, settings: Settings) -> Toke
         lines,
         notes=tuple(notes),
         rows=settings.rows,
-        code=script(model_snippet(loaded), tokens_snippet(spec, lent)),
     )
 
 

@@ -20,9 +20,9 @@ from hf_magics.inside.giving import encoded_for, given_lines
 from hf_magics.inside.links import Maps
 from hf_magics.inside.token_labels import Place, numbered, places_of
 from hf_magics.modeling.report import state_notes
-from hf_magics.modeling.snippets import model_snippet
+from hf_magics.modeling.snippets import pieces_of
 from hf_magics.modeling.store import LoadedModel, Session
-from hf_magics.snippets import Snippet, script
+from hf_magics.snippets import Snippet, quoted
 from hf_magics.specs import AttentionSpec, InferSpec
 
 KINDS = {
@@ -63,14 +63,14 @@ def attention(spec: AttentionSpec, inputs: Inputs, session: Session) -> Attentio
     queries, keys = _places(loaded, given, kind, weights.shape[-2:])
     maps = Maps(kind, queries, keys, chosen_layers, chosen_heads)
     lines = _given(loaded, inputs, spec, encoded, given)
-    session.log.append(spec)
+    made = _snippet(lines, _picked(spec, KINDS[kind], numbers), before)
     return AttentionResult(
         loaded,
         maps,
         weights,
         chosen=(1,) * (spec.head is not None) + (0,) * (spec.layer is not None),
         notes=_notes(loaded, encoded, before),
-        code=script(model_snippet(loaded), _snippet(lines, _picked(spec, KINDS[kind], numbers))),
+        code=session.record(spec, *pieces_of(loaded, made)),
     )
 
 
@@ -218,16 +218,19 @@ def _picked(spec: AttentionSpec, name: str, numbers: tuple[int, ...]) -> str:
     return f"outputs.{name}[{numbers.index(spec.layer)}][0]{head}"
 
 
-def _snippet(lines: list[str], picked: str) -> Snippet:
+def _snippet(lines: list[str], picked: str, before: str) -> Snippet:
     """Return plain code: eager attention, the forward pass, and the weights as one tensor."""
+    eager = 'model.set_attn_implementation("eager")  # the one that gives its weights'
+    back = f"model.set_attn_implementation({quoted(before)})"
     return Snippet(
         ("import torch",),
         (
-            'model.set_attn_implementation("eager")  # the one that gives its weights',
+            *([eager] if before else []),
             *lines,
             "inputs = {name: tensor.to(model.device) for name, tensor in inputs.items()}",
             "with torch.inference_mode():",
             "    outputs = model(**inputs, output_attentions=True)",
             f"attention = {picked}",
+            *([back] if before else []),
         ),
     )

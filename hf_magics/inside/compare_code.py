@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from hf_magics.inference.snippets import input_lines, run_lines
 from hf_magics.inside.running_both import RanBoth
-from hf_magics.modeling.snippets import model_snippet
+from hf_magics.modeling.snippets import pieces_of
+from hf_magics.modeling.steps import Piece
 from hf_magics.modeling.store import LoadedModel
-from hf_magics.snippets import Snippet, script
+from hf_magics.snippets import Snippet
 from hf_magics.specs import CompareSpec, InferSpec
 
 _MODELS = ("first_model", "second_model")
@@ -41,33 +42,31 @@ for path, module in first_model.named_modules():
 
 def code_for(
     spec: CompareSpec, models: tuple[LoadedModel, LoadedModel], ran: RanBoth | None
-) -> str:
-    """Return a script that loads both, and prints how far weights and outputs are apart."""
-    parts = [_loaded(spec, models, ran, number) for number in (0, 1)]
+) -> tuple[Piece, ...]:
+    """Return code that loads both, and prints how far weights and outputs are apart."""
+    parts = [one for number in (0, 1) for one in _run(spec, models, ran, number)]
     prefixes = [f'"{one.model.base_model_prefix}."' for one in models]
     lines = _WEIGHTS.replace("PREFIX_OTHER", prefixes[1]).replace("PREFIX_ONE", prefixes[0])
-    parts.append(Snippet(("import torch",), tuple(lines.split("\n"))))
+    parts.append(Piece(Snippet(("import torch",), tuple(lines.split("\n")))))
     if ran is not None and ran.outputs.pairs.main.isidentifier():
-        parts.append(Snippet((), _outputs(ran)))
-    return script(*parts)
+        parts.append(Piece(Snippet((), _outputs(ran))))
+    return tuple(parts)
 
 
-def _loaded(
+def _run(
     spec: CompareSpec,
     models: tuple[LoadedModel, LoadedModel],
     ran: RanBoth | None,
     number: int,
-) -> Snippet:
+) -> tuple[Piece, ...]:
     """Return the code of one model, with its outputs where there are inputs."""
-    made = model_snippet(models[number])
-    lines = [*made.lines]
+    lines = [f"{_MODELS[number]} = model"]
     if ran is not None:
-        lines += _run(spec, ran, number)
-        lines.append(f"{_OUTPUTS[number]} = outputs")
-    return Snippet(made.imports, (*lines, f"{_MODELS[number]} = model"))
+        lines += [*_pass(spec, ran, number), f"{_OUTPUTS[number]} = outputs"]
+    return pieces_of(models[number], Snippet((), tuple(lines)))
 
 
-def _run(spec: CompareSpec, ran: RanBoth, number: int) -> list[str]:
+def _pass(spec: CompareSpec, ran: RanBoth, number: int) -> list[str]:
     lent = ran.outputs.lent == number
     ids = tuple(tuple(line) for line in spec.ids)
     if lent:  # it has no tokenizer: the tokens stand in the code

@@ -51,12 +51,11 @@ def compare(
             _tokens(models, spec, settings, vocabularies),
             ran.outputs if ran else None,
         )
-    session.log.append(spec)
     return CompareResult(
         compared,
         notes=_notes(models, ran, logged),
         rows=settings.rows,
-        code=code_for(spec, models, ran),
+        code=session.record(spec, *code_for(spec, models, ran)),
     )
 
 

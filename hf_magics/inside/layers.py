@@ -13,9 +13,11 @@ from hf_magics.inside.measuring import Measured, measure
 from hf_magics.inside.modules import ModuleRow, rows_of
 from hf_magics.modeling.module_paths import need_match
 from hf_magics.modeling.report import random_now
+from hf_magics.modeling.snippets import pieces_of
+from hf_magics.modeling.steps import Piece
 from hf_magics.modeling.store import Session
 from hf_magics.settings import Settings
-from hf_magics.snippets import Snippet, script
+from hf_magics.snippets import Snippet
 from hf_magics.specs import LayersSpec
 
 
@@ -33,14 +35,13 @@ def layers(
     rows = _rows(found)
     shown = _matching(rows, wanted, spec.find) if wanted else rows
     measured = _measure(found, spec, inputs) if inputs is not None else None
-    session.log.append(dataclasses.replace(spec, target=found.name))
     device = str(getattr(found.model, "device", "meta"))
     return LayersResult(
         Looked(found.name, tuple(shown), rows[0], device),
         depth=spec.depth,
         notes=found.notes,
         measured=measured,
-        code=_code(found, measured),
+        code=session.record(dataclasses.replace(spec, target=found.name), *_parts(found, measured)),
     )
 
 
@@ -86,8 +87,11 @@ def _measure(found: Found, spec: LayersSpec, inputs: Inputs) -> Measured:
     return measure(found.loaded, inputs, spec)
 
 
-def _code(found: Found, measured: Measured | None) -> str:
-    return script(found.snippet, measured.snippet if measured else _LISTING)
+def _parts(found: Found, measured: Measured | None) -> tuple[Piece, ...]:
+    shown = measured.snippet if measured else _LISTING
+    if found.loaded is not None:
+        return pieces_of(found.loaded, shown)
+    return (Piece(found.snippet), Piece(shown))
 
 
 _LISTING = Snippet(

@@ -24,9 +24,9 @@ from hf_magics.inside.scorers import fills_masks, need_head
 from hf_magics.inside.tail import Backbone, backbone_of, head_reading
 from hf_magics.inside.token_labels import Place, places_of
 from hf_magics.modeling.report import state_notes
-from hf_magics.modeling.snippets import model_snippet
+from hf_magics.modeling.snippets import pieces_of
 from hf_magics.modeling.store import LoadedModel, Session
-from hf_magics.snippets import Snippet, script
+from hf_magics.snippets import Snippet
 from hf_magics.specs import InferSpec, LensSpec
 
 _MOST_CELLS = 600  # of layers by positions: what a page has room for
@@ -61,7 +61,7 @@ def lens(spec: LensSpec, inputs: Inputs, session: Session) -> LensResult:
         backbone = backbone_of(loaded, lambda: running.once(loaded, few, _SWITCHES))
         shown = _shown(loaded, followed, len(places), masked=masked)
         looked = _look(loaded, encoded.inputs, backbone, shown)
-    session.log.append(spec)
+    made = _snippet(loaded, spec, encoded, backbone, shown)
     return LensResult(
         loaded,
         Seen.of(
@@ -70,7 +70,7 @@ def lens(spec: LensSpec, inputs: Inputs, session: Session) -> LensResult:
         looked.logits,
         looked.states if spec.hidden else None,
         notes=_notes(loaded, encoded, len(places), shown),
-        code=script(model_snippet(loaded), _snippet(loaded, spec, encoded, backbone, shown)),
+        code=session.record(spec, *pieces_of(loaded, made)),
     )
 
 

@@ -23,11 +23,10 @@ from hf_magics.inside.score_snippets import score_snippet
 from hf_magics.inside.scored import Scored, ScoredLine
 from hf_magics.inside.scorers import Way, mask_id_of, need_head, special_ids_of, way_of
 from hf_magics.modeling.report import state_notes
-from hf_magics.modeling.snippets import model_snippet
+from hf_magics.modeling.snippets import pieces_of
 from hf_magics.modeling.store import LoadedModel, Session
 from hf_magics.modeling.watching import watched
 from hf_magics.settings import Settings
-from hf_magics.snippets import script
 from hf_magics.specs import ScoreSpec
 
 
@@ -83,7 +82,6 @@ def score(spec: ScoreSpec, inputs: Inputs, session: Session, settings: Settings)
         scored = _scored_places(loaded, encoded, way)
         scores = _scores(loaded, encoded, way, scored, meter.advance)
     took = time.perf_counter() - started
-    session.log.append(spec)
     lines = _lines(loaded, inputs, encoded, scores, settings.rows)
     words = _words(loaded, lines)
     made = Scored(
@@ -98,9 +96,8 @@ def score(spec: ScoreSpec, inputs: Inputs, session: Session, settings: Settings)
         notes=(*_notes_on(loaded, encoded, lines), *logged),
         rows=settings.rows,
     )
-    return ScoreResult(
-        made, script(model_snippet(loaded), score_snippet(spec, encoded, loaded, way))
-    )
+    snippet = score_snippet(spec, encoded, loaded, way)
+    return ScoreResult(made, session.record(spec, *pieces_of(loaded, snippet)))
 
 
 def _scored_places(loaded: LoadedModel, encoded: Encoded, way: Way) -> torch.Tensor:

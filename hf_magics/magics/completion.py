@@ -143,8 +143,7 @@ def _arguments(shell: Any, name: str, plain: list[str], word: str) -> list[tuple
         "hf_load": sources,
         **dict.fromkeys(("hf_config", "hf_layers"), names + sources + types),
         "hf_save": names + _named("folder", catalog.folders(word)),
-        "hf_use": names,
-        **dict.fromkeys(("hf_drop", "hf_compare"), names),
+        **dict.fromkeys(("hf_use", "hf_drop", "hf_compare", "hf_code", "hf_explain"), names),
     }.get(name, [])
 
 

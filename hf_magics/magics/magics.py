@@ -19,10 +19,19 @@ from hf_magics.magics.inside import InsideMagics
 from hf_magics.magics.mapping import MapMagics
 from hf_magics.magics.models import ModelMagics
 from hf_magics.magics.options import options
+from hf_magics.magics.taking import TakingMagics
 
 
 @magics_class
-class HFMagics(ModelMagics, InferenceMagics, MapMagics, GenerationMagics, ChatMagics, InsideMagics):
+class HFMagics(
+    ModelMagics,
+    InferenceMagics,
+    MapMagics,
+    GenerationMagics,
+    ChatMagics,
+    InsideMagics,
+    TakingMagics,
+):
     """Magics for transformer models: load, configure, tokenise, run and save them."""
 
     warm_start: Any = Bool(
@@ -41,7 +50,7 @@ class HFMagics(ModelMagics, InferenceMagics, MapMagics, GenerationMagics, ChatMa
 
 _OWNERS: tuple[type[Base], ...] = (
     *(HFMagics, ModelMagics, InferenceMagics, MapMagics, GenerationMagics, ChatMagics),
-    InsideMagics,
+    *(InsideMagics, TakingMagics),
 )
 # IPython registers the magics of the class itself alone: it has those of its bases as well
 HFMagics.magics = {

@@ -13,6 +13,7 @@ from hf_magics.display.words import nearest
 from hf_magics.errors import SourceError
 from hf_magics.modeling import architectures, checkpoints, fields
 from hf_magics.modeling.reading import read_config
+from hf_magics.modeling.steps import Piece
 from hf_magics.modeling.store import Session
 from hf_magics.snippets import Snippet, call, script
 from hf_magics.specs import ConfigSpec
@@ -29,7 +30,8 @@ def show_config(spec: ConfigSpec, session: Session, *, offline: bool = False) ->
     """
     one = _find(spec.target, session, offline=offline)
     other = _find(spec.versus, session, offline=offline) if spec.versus else None
-    session.log.append(dataclasses.replace(spec, target=spec.target or session.current_name))
+    shown = dataclasses.replace(spec, target=spec.target or session.current_name)
+    session.record(shown, Piece(one.snippet))
     if other is not None:
         return ConfigResult(
             field_rows(one.config, other.config), one, other, everything=spec.everything

@@ -14,12 +14,11 @@ import torch
 from hf_magics.modeling import architectures, fields, placement, preprocessors
 from hf_magics.modeling.again import find_same
 from hf_magics.modeling.results import ModelResult
-from hf_magics.modeling.snippets import new_snippet
+from hf_magics.modeling.snippets import pieces_of
 from hf_magics.modeling.store import LoadedModel, Origin, Session
 from hf_magics.modeling.watching import watched
 from hf_magics.modeling.weights import weights_mark
 from hf_magics.settings import Settings
-from hf_magics.snippets import script
 from hf_magics.specs import Fields, NewSpec
 
 
@@ -59,9 +58,8 @@ def new(
     notes += [note, preprocessors.size_note(given, model)]
     loaded = _entry(plan, model, given, asked=asked, name=name)
     loaded.tokenizer_given = tokenizer is not None and not spec.tokenizer
-    loaded.code = script(new_snippet(loaded))
     session.add(loaded)
-    session.log.append(loaded.spec)
+    session.record(loaded.spec, *pieces_of(loaded))
     return ModelResult.of(
         loaded, seconds=time.perf_counter() - started, notes=tuple(one for one in notes if one)
     )

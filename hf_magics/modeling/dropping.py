@@ -49,7 +49,7 @@ def drop(spec: DropSpec, session: Session, notebook: Notebook | None = None) -> 
     held = _also_loaded(session, dropped) or _release(dropped, notebook)
     after = _memory()
     if names:
-        session.log.append(DropSpec(tuple(names)))
+        session.record(DropSpec(tuple(names)))
     rows = tuple((one.name, one.head, one.nbytes) for one in dropped)
     alive = tuple(one.name for one in dropped if one.is_alive())
     return DropResult(rows, (before, after), alive, held, outputs, tuple(left))

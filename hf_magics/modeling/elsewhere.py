@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hf_magics.errors import EngineError
 from hf_magics.modeling.store import LoadedModel, Origin
-from hf_magics.snippets import Snippet, script
+from hf_magics.snippets import Snippet
 
 if TYPE_CHECKING:
     from hf_magics.specs import LoadSpec
@@ -56,7 +56,6 @@ class EngineModel(LoadedModel):
         made = cls(spec.name, None, None, None, origin, spec, spec, writer=writer)
         made.about = about
         made.snippet = writer.loading()
-        made.code = script(made.snippet)
         return made
 
     @property

@@ -18,10 +18,9 @@ from hf_magics.errors import EngineError, OptionError
 from hf_magics.modeling import placement
 from hf_magics.modeling.results import ModelFacts, ModelResult
 from hf_magics.modeling.sharing import sharers, storages
-from hf_magics.modeling.snippets import model_snippet
+from hf_magics.modeling.snippets import pieces_of
 from hf_magics.modeling.store import LoadedModel, Session
 from hf_magics.modeling.weights import weights_mark
-from hf_magics.snippets import script
 from hf_magics.specs import UseSpec
 
 _COLUMNS = (
@@ -117,7 +116,6 @@ def _place(loaded: LoadedModel, device: torch.device, dtype: torch.dtype | None)
         loaded.moves += (f"model.to({model.dtype})",)
     elif unchanged:  # a move is no change of the weights: the same line finds it again
         loaded.weights_mark = weights_mark(model)
-    loaded.code = script(model_snippet(loaded))
 
 
 def _check_movable(loaded: LoadedModel, session: Session) -> None:
@@ -162,6 +160,6 @@ def use(spec: UseSpec, session: Session) -> ModelResult:
             _check_movable(loaded, session)
             _place(loaded, device, dtype)
     session.use(loaded.name)
-    session.log.append(dataclasses.replace(spec, name=loaded.name))
+    session.record(dataclasses.replace(spec, name=loaded.name), *pieces_of(loaded))
     note = placement.slow_dtype_note(loaded.model) if loaded.torch_model is not None else ""
     return ModelResult.of(loaded, notes=(note,) if note else ())

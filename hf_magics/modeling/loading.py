@@ -17,11 +17,10 @@ from hf_magics.modeling.again import find_same
 from hf_magics.modeling.reading import Read, Reader
 from hf_magics.modeling.results import ModelResult
 from hf_magics.modeling.sentence import read_sentence
-from hf_magics.modeling.snippets import load_snippet
+from hf_magics.modeling.snippets import pieces_of
 from hf_magics.modeling.store import LoadedModel, Origin, Session
 from hf_magics.modeling.weights import weights_mark
 from hf_magics.settings import Settings
-from hf_magics.snippets import script
 from hf_magics.specs import LoadSpec
 
 
@@ -74,9 +73,8 @@ def load(
         sentence=sentence,
     )
     said = prepare(loaded) if prepare else ()
-    loaded.code = script(load_snippet(loaded))
     session.add(loaded)
-    session.log.append(loaded.spec)
+    session.record(loaded.spec, *pieces_of(loaded))
     return ModelResult.of(
         loaded,
         seconds=time.perf_counter() - started,
@@ -130,9 +128,8 @@ def add(
         weights_mark=weights_mark(model),
         tokenizer_given=tokenizer is not None and not where,
     )
-    loaded.code = script(load_snippet(loaded))
     session.add(loaded)
-    session.log.append(loaded.spec)
+    session.record(loaded.spec, *pieces_of(loaded))
     return ModelResult.of(loaded, notes=(note,) if note else ())
 
 

@@ -16,8 +16,10 @@ from hf_magics.modeling.engine_facts import EngineFacts
 from hf_magics.modeling.limits import limit_words
 from hf_magics.modeling.placement import dtype_name, weight_bytes
 from hf_magics.modeling.report import Report, random_now, random_verdict
+from hf_magics.modeling.snippets import model_snippet
 from hf_magics.modeling.store import LoadedModel
 from hf_magics.modeling.weights import parameter_count
+from hf_magics.snippets import script
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,7 @@ class ModelResult(Shown):
             time_s=seconds,
             report=report,
             notes=tuple(said),
-            code=loaded.code,
+            code=script(model_snippet(loaded)),
         )
 
     @property

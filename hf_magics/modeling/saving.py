@@ -25,10 +25,9 @@ from hf_magics.modeling.elsewhere import EngineModel
 from hf_magics.modeling.engine_facts import saving_notes
 from hf_magics.modeling.placement import weight_bytes
 from hf_magics.modeling.sentence import SENTENCE_FILES
-from hf_magics.modeling.snippets import model_snippet, save_snippet
+from hf_magics.modeling.snippets import pieces_of, save_snippet
 from hf_magics.modeling.store import LoadedModel, Session
 from hf_magics.modeling.watching import watched
-from hf_magics.snippets import script
 from hf_magics.specs import SaveSpec
 
 _CHECKPOINT_FILES = (
@@ -80,8 +79,7 @@ def save(spec: SaveSpec, session: Session) -> SaveResult:
     with _refusals_named(target, loaded), watched(f"saving to {spec.path}", notes=notes):
         written = _replace(loaded, target, spec.max_shard_size)
     resolved = dataclasses.replace(spec, name=loaded.name)
-    session.log.append(resolved)
-    code = script(model_snippet(loaded), save_snippet(loaded, resolved))
+    code = session.record(resolved, *pieces_of(loaded, save_snippet(loaded, resolved)))
     return SaveResult(resolved, written, tuple(notes), code)
 
 

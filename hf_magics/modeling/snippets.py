@@ -7,10 +7,17 @@ from typing import Any
 from hf_magics.modeling import quantizing
 from hf_magics.modeling.elsewhere import EngineModel
 from hf_magics.modeling.fields import nested
+from hf_magics.modeling.steps import Owner, Piece
 from hf_magics.modeling.store import LoadedModel
 from hf_magics.modeling.weights import changed_since, touched
-from hf_magics.snippets import Name, Snippet, call
+from hf_magics.snippets import Name, Snippet, call, given
 from hf_magics.specs import LoadSpec, NewSpec, SaveSpec
+
+
+def pieces_of(loaded: LoadedModel, *snippets: Snippet) -> tuple[Piece, ...]:
+    """Return the parts of a step that works on a model; without snippets, the model alone."""
+    owner = Owner(loaded.number, loaded.name, model_snippet(loaded))
+    return tuple(Piece(one, owner) for one in snippets or (Snippet((), ()),))
 
 
 def model_snippet(loaded: LoadedModel) -> Snippet:
@@ -44,7 +51,8 @@ def _torch_snippet(loaded: LoadedModel) -> Snippet:
     spec = loaded.spec
     assert isinstance(spec, LoadSpec)
     if loaded.origin.kind == "notebook":
-        made = [f"model = {spec.variable}  # a model made in the notebook", "model.eval()"]
+        name, above = given(spec.variable, f"a {spec.head}")
+        made = [above, *([] if name == "model" else [f"model = {name}"]), "model.eval()"]
         return _with_companions(loaded, ["import torch"], made, {})
     hub = _hub_arguments(spec)
     on_config = dict(spec.fields) if any("." in name for name, _ in spec.fields) else {}
@@ -134,7 +142,7 @@ def _with_companions(
         imports += more
         lines.append(line)
     if loaded.processor is not None and not _source(spec):
-        lines.append("# processor is an object that was made in the notebook")
+        lines.append(given("processor", f"a {type(loaded.processor).__name__}")[1])
     elif loaded.processor is not None:
         auto = type(loaded.processor).__name__
         imports.append(_import(type(loaded.processor)))
@@ -148,7 +156,7 @@ def _tokenizer_line(
     loaded: LoadedModel, where: str, arguments: dict[str, Any]
 ) -> tuple[list[str], str]:
     if loaded.tokenizer_given:
-        return [], "# tokenizer is an object that was made in the notebook"
+        return [], given("tokenizer", f"a {type(loaded.tokenizer).__name__}")[1]
     if where.endswith(".txt"):
         owner = type(loaded.tokenizer)
         cased = {} if getattr(loaded.tokenizer, "do_lower_case", True) else {"do_lower_case": False}

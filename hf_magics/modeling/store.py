@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from hf_magics.display.words import nearest, sentence_list
 from hf_magics.errors import SessionNameError, TokenizerError
 from hf_magics.modeling.kept import Kept
+from hf_magics.modeling.steps import Piece, Step
 
 if TYPE_CHECKING:
     from hf_magics.modeling.engine_facts import EngineFacts
@@ -67,7 +68,6 @@ class LoadedModel:
     reshaped: tuple[str, ...] = ()
     weights_mark: tuple[Any, ...] = ()
     tokenizer_given: bool = False
-    code: str = ""
     moves: tuple[str, ...] = ()
     sentence: SentenceConfig | None = None
     conversation: Any = None
@@ -125,13 +125,13 @@ class LoadedModel:
 class Session:
     """The store: ``session["bert"].model``, ``"bert" in session``, ``session.current``.
 
-    ``log`` holds the resolved spec of every verb that was run, in order.
+    ``steps`` holds what every verb did that was run, in order, ``log`` their resolved specs.
     """
 
     def __init__(self) -> None:
         self._models: dict[str, LoadedModel] = {}
         self._current = ""
-        self.log: list[Any] = []
+        self.steps: list[Step] = []
         self.kept = Kept()
 
     def __contains__(self, name: object) -> bool:
@@ -152,6 +152,17 @@ class Session:
 
     def __repr__(self) -> str:
         return f"<hf_magics session: {sentence_list(self._models)}>"
+
+    @property
+    def log(self) -> list[Any]:
+        """The resolved spec of each step."""
+        return [step.spec for step in self.steps]
+
+    def record(self, spec: Any, *pieces: Piece) -> str:
+        """Keep what a verb did, and return the plain code that does it again."""
+        step = Step(spec, pieces)
+        self.steps.append(step)
+        return step.code
 
     @property
     def current(self) -> LoadedModel:

@@ -106,6 +106,8 @@ CELLS = (
     "%hf_map column -m bert --task embed",
     "%hf_infer -m bert --task features " + "$5 and $6 " * 300,
     "%hf_load --help",
+    "%hf_code hostile",
+    "%hf_explain",
     "%hf",
     "%hf_drop tiny reloaded",
 )

@@ -36,7 +36,7 @@ FIRST = {
     "first": f"%hf_load {TINY}",
     "weights": WEIGHTS,
     "ids": "s.current.tokenizer('hello world!')['input_ids']",
-    "code": "s.current.code",
+    "code": "s.steps[-1].code",
     "again": f"%hf_load {TINY}",
     "v1": f"%hf_load {TINY} --revision v1 -n old",
     "v1 weights": WEIGHTS,

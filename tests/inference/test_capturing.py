@@ -9,12 +9,16 @@ import torch
 import hf_magics as hf
 from hf_magics.errors import EvictedError, InputError, OptionError
 from hf_magics.inference.tensors import nbytes_held
+from tests.home import run_home
 from tests.inference.capturing import by_hand, hooks_on, said
 from tests.inference.plain import notes, same
 
 LINES = ["Hello!", "A longer line, of more words than the other.", "Cool."]
 LAYERS = [f"encoder.layer.{at}.output" for at in range(6)]
 OUTPUTS = "encoder.layer.*.output"
+
+
+HOOKS_LEFT = "sum(len(one._forward_hooks) for one in model.modules())"
 
 
 @pytest.fixture
@@ -136,10 +140,9 @@ def test_code_gives_the_same_tensors(bert, session, minilm, keep):
     hf.load(minilm, name="mini")
     for texts in (LINES, "Hello!"):
         result = hf.infer(texts, capture=[OUTPUTS, "pooler", "encoder"], keep=keep)
-        made: dict = {}
-        exec(result.code, made)
+        made = run_home(f"{result.code}\nleft = {HOOKS_LEFT}")
         assert same(made["captured"], result.captured)
-        assert hooks_on(made["model"]) == 0
+        assert made["left"] == 0
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import torch
 from transformers import AutoTokenizer
 
 import hf_magics as hf
+from tests.home import run_home
 from tests.inference.capturing import by_hand, said
 from tests.inference.plain import notes, same
 from tests.inside.kinds import IDS, KINDS, make
@@ -165,7 +166,6 @@ def test_code_of_every_kind_gives_the_same_tensors(session, tmp_path, kind, keep
         inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
         inputs["attention_mask"][1, 7:] = 0
     result = hf.infer(inputs, task="features", capture="**", keep=keep, variable="given")
-    made: dict = {"given": inputs}
-    exec(result.code, made)
+    made = run_home(result.code, given=inputs)
     assert len(result.captured) > 20
     assert same(made["captured"], result.captured)

@@ -7,6 +7,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 import hf_magics as hf
 from hf_magics.inference.told import not_taken, reads_padding
+from tests.home import on_given, run_home
 from tests.inference.plain import forward, notes
 
 SIZES = {
@@ -114,9 +115,7 @@ def alone(model, tokenizer, *texts):
 
 def run_code(result, model, **names):
     """Run the code, with the weights of the session in the place of random ones."""
-    made = {**names, "given": model}
-    exec(result.code.replace("model.eval()", "model = given; model.eval()"), made)
-    return made
+    return run_home(on_given(result.code), given=model, **names)
 
 
 @pytest.mark.parametrize("kind", READERS)

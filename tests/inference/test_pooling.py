@@ -10,6 +10,7 @@ import hf_magics as hf
 from hf_magics.errors import OptionError
 from hf_magics.inference.pooling import pool
 from hf_magics.modeling.sentence import POOLINGS, SentenceConfig
+from tests.home import run_home
 from tests.modeling.sentences import dense, describe, tiny_encoder
 
 TINY_LINES = ["the cat sat on the mat !", "a dog", "hello"]
@@ -32,8 +33,7 @@ def load(folder) -> None:
 
 def ran_code(result) -> torch.Tensor:
     """Run the result's code, and return its embeddings."""
-    made: dict = {}
-    exec(result.code, made)
+    made = run_home(result.code)
     return made["embeddings"]
 
 

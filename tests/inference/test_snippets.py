@@ -1,15 +1,12 @@
 """The plain code of tokens and infer runs without hf_magics and gives the same."""
 
-import json
-import subprocess
-import sys
-
 import pytest
 import torch
 from transformers import AutoTokenizer, BertConfig, BertModel, ByT5Tokenizer
 
 import hf_magics as hf
 from hf_magics.snippets import Name, Snippet, call, quoted, script
+from tests.home import run_home
 from tests.inference.plain import TINY, byte_level, same
 
 ODD = ["say \"hi\" and 'bye'", "back\\slash \\n \\'", "🙂 東京 \x07\u202e", "{braces} $5", "a\nb"]
@@ -61,21 +58,6 @@ GIVEN = {
     "pixels": {"pixel_values": torch.linspace(-1, 1, 2 * 3 * 16 * 16).reshape(2, 3, 16, 16)},
     "started": {"input_ids": torch.tensor([[5, 6, 1]])},
 }
-RUNNER = """
-import json, sys, torch, transformers
-transformers.utils.logging.disable_progress_bar()
-folder = sys.argv[1]
-given = torch.load(f"{folder}/given.pt")
-found = {}
-for name, code in json.load(open(f"{folder}/codes.json", encoding="utf-8")).items():
-    names = {one: dict(value) for one, value in given.items()}
-    exec(compile(code, name, "exec"), names)
-    outputs = names.get("outputs")
-    plain = {} if outputs is None else {k: v for k, v in outputs.items()}
-    found[name] = {"outputs": plain, "ids": names.get("ids"), "texts": names.get("texts")}
-assert not any(name.startswith("hf_magics") for name in sys.modules)
-torch.save(found, f"{folder}/found.pt")
-"""
 
 
 def _a_bert():
@@ -105,23 +87,17 @@ def ran(minilm, tmp_path_factory):
         expected[name] = hf.infer(inputs, model=model, variable=variable, **asked)
     for name, (model, value, asked) in {**TOKENS, **DECODE}.items():
         expected[name] = hf.tokens(value, model=model, **asked)
-    codes = {name: result.code for name, result in expected.items()}
-    (folder / "codes.json").write_text(json.dumps(codes), encoding="utf-8")
-    torch.save(GIVEN, folder / "given.pt")
-    done = subprocess.run(
-        [sys.executable, "-c", RUNNER, str(folder)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    found = {name: run_home(result.code, **GIVEN) for name, result in expected.items()}
     for name in list(hf.session):
         hf.session.remove(name)
-    return expected, torch.load(folder / "found.pt")
+    return expected, found
 
 
 @pytest.mark.parametrize("name", INFER)
 def test_the_code_of_infer_gives_the_same_tensors(ran, name):
     """Run in a process without hf_magics, .code gives every output bit by bit."""
     expected, found = ran
-    assert same(dict(expected[name].outputs), found[name]["outputs"])
+    assert same(dict(expected[name].outputs), dict(found[name]["outputs"]))
 
 
 @pytest.mark.parametrize("name", TOKENS)
@@ -163,11 +139,11 @@ def test_the_code_of_three_lines_is_what_one_would_write(ran):
 
 
 def test_a_script_has_its_imports_once_at_the_top():
-    """Imports of one module are merged and sorted; equal snippets stand once."""
-    one = Snippet(("from b import y", "import torch"), ("x = 1",))
+    """Imports of one module are merged and sorted, Python's own before."""
+    one = Snippet(("from b import y", "import torch", "import os"), ("x = 1",))
     two = Snippet(("from b import x", "import torch", "from a import z"), ("y = 2",))
-    assert script(one, two, one, Snippet((), ())) == (
-        "import torch\nfrom a import z\nfrom b import x, y\n\nx = 1\n\ny = 2\n"
+    assert script(one, two, Snippet((), ())) == (
+        "import os\n\nimport torch\nfrom a import z\nfrom b import x, y\n\nx = 1\n\ny = 2\n"
     )
 
 

@@ -10,6 +10,7 @@ import hf_magics as hf
 from hf_magics.errors import InputError
 from hf_magics.inference.tokenizing import encode, from_ids
 from hf_magics.modeling.limits import limit_words, position_limit, token_limit
+from tests.home import run_home
 from tests.inference.plain import END, TINY, byte_level, forward, notes, plain, same
 
 
@@ -243,8 +244,7 @@ def test_a_line_among_others_is_what_it_is_alone(session, lines):
     for line, states in zip(lines, result.outputs.last_hidden_state, strict=True):
         alone = hf.infer(line, task="features").outputs.last_hidden_state[0]
         assert torch.allclose(states[: len(alone)], alone, atol=1e-5)
-    names = {"g": model, "tokenizer": tokenizer}
-    exec(result.code, names)
+    names = run_home(result.code, g=model, tokenizer=tokenizer)
     assert same(names["outputs"], result.outputs)
     assert (tokenizer.padding_side, 'padding_side="right"' in result.code) == ("left", True)
 
@@ -270,6 +270,5 @@ def test_what_the_model_has_no_parameter_for_is_left_out(session, bert, kind, li
     result = hf.infer(lines, task="features")
     beside = "token_type_ids" if kind == "fnet" else "attention_mask"
     assert set(encode(session["m"], lines).inputs) == {"input_ids", beside}
-    names = {"m": session["m"].model, "tokenizer": bert.tokenizer}
-    exec(result.code, names)
+    names = run_home(result.code, m=session["m"].model, tokenizer=bert.tokenizer)
     assert same(names["outputs"], result.outputs)

@@ -8,6 +8,7 @@ import torch
 import transformers
 
 import hf_magics as hf
+from tests.home import run_home
 from tests.inside.kinds import BERT, DECODER, IDS, KINDS, make
 
 LOOKING = [kind for kind in KINDS if kind != "mamba"]
@@ -87,8 +88,7 @@ def test_an_image_is_looked_at_in_pieces(shell, tmp_path):
     wanted = torch.stack([one[0] for one in outputs.attentions])
     assert wanted.shape == (2, 4, 17, 17)
     assert torch.equal(shell.names["kept"].attention, wanted)
-    made = {"image": shell.names["image"]}
-    exec(result.code, made)
+    made = run_home(result.code, image=shell.names["image"])
     assert torch.equal(made["attention"], wanted)
     assert hf.layers("saved", shell.names["image"]).df["flops"][0] > 0
 
@@ -103,8 +103,7 @@ def test_layers_of_a_hybrid_model_have_the_models_numbers(session, tmp_path):
     result = hf.attention(IDS.tolist()[0], layer=3)
     assert torch.equal(result.attention, outputs.attentions[1][0])
     assert {one.layer for one in hf.attention(IDS.tolist()[0]).links} == {1, 3}
-    made: dict = {}
-    exec(result.code, made)
+    made = run_home(result.code)
     assert torch.equal(made["attention"], result.attention)
     with pytest.raises(hf.HFMagicsError, match="saved has layers 1, 3 with weights"):
         hf.attention(IDS.tolist()[0], layer=0)
@@ -198,8 +197,8 @@ def test_code_gives_the_same_weights(session, minilm, words):
     """Bit by bit, without hf_magics."""
     hf.load(minilm, name="mini")
     for text in ("The quick brown fox.", "A cat\tA dog"):
-        result, made = hf.attention(text, **words), {}
-        exec(result.code, made)
+        result = hf.attention(text, **words)
+        made = run_home(result.code)
         assert torch.equal(made["attention"], result.attention)
 
 
@@ -209,8 +208,8 @@ def test_code_of_an_encoder_decoder_gives_the_same_weights(session, minilm, tmp_
     hf.save(str(tmp_path), name="t5", overwrite=True)
     hf.load(str(tmp_path), name="saved")
     for text in ("one two\tthree", "one two"):
-        result, made = hf.attention(text, kind="encoder"), {}
-        exec(result.code, made)
+        result = hf.attention(text, kind="encoder")
+        made = run_home(result.code)
         assert torch.equal(made["attention"], result.attention)
 
 

@@ -7,6 +7,7 @@ import torch
 from transformers import BertTokenizer
 
 import hf_magics as hf
+from tests.home import run_home
 from tests.inside.kinds import BERT, GPT2, make
 from tests.inside.twins import CHANGED, TEXTS, WORDS, answer, printed, put_twins, shift, tokenizer
 
@@ -112,8 +113,7 @@ def test_a_base_model_and_one_with_a_head_share_modules(session, minilm):
         "embeddings.word_embeddings",
         "bert.embeddings.word_embeddings",
     )
-    made: dict = {}
-    exec(result.code, made)
+    made = run_home(result.code)
     assert made["max_abs_diff"]["encoder.layer.0.output.dense"] == 0
     said = answer(hf.compare("base", "sorter", ["A cat sleeps."]))
     assert "hidden states are the same in every layer" in said
@@ -178,8 +178,7 @@ def test_code_gives_the_same_numbers(session, minilm, tmp_path, inputs):
     hf.save("tuned", str(tmp_path / "tuned"))
     hf.load(str(tmp_path / "tuned"), name="tuned", replace=True)
     result = hf.compare("mini", "tuned", inputs)
-    made: dict = {}
-    exec(result.code, made)
+    made = run_home(result.code)
     df = result.df.set_index("module")
     assert set(made["cosine"]) == set(df.index)
     for module, row in df.iterrows():

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import hf_magics as hf
+from tests.home import run_home
 from tests.inside.twins import CHANGED, TEXTS, WORDS, answer, printed, put_twins, shift
 
 
@@ -177,6 +178,5 @@ def test_code_of_an_encoder_decoder_starts_it(session, tmp_path, monkeypatch):
         hf.save(name, str(tmp_path / name))
         hf.load(str(tmp_path / name), name=name, replace=True)
     result = hf.compare("one", "other", TEXTS)
-    made: dict = {}
-    exec(result.code, made)
+    made = run_home(result.code)
     assert made["largest"] == pytest.approx(result.outputs_apart["logits"].largest, abs=1e-5)

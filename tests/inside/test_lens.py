@@ -4,6 +4,7 @@ import pytest
 import torch
 
 import hf_magics as hf
+from tests.home import run_home
 from tests.inside.kinds import BERT, DECODER, GPT2, IDS
 
 SMALL = {"vocab_size": 120}
@@ -153,8 +154,8 @@ def test_code_gives_the_same_logits(session, kind, tmp_path):
     make(kind)
     hf.save(str(tmp_path), name="it", overwrite=True)
     hf.load(str(tmp_path), name="saved")
-    result, made = hf.lens(IDS.tolist()[0]), {}
-    exec(result.code, made)
+    result = hf.lens(IDS.tolist()[0])
+    made = run_home(result.code)
     assert torch.equal(made["logits"], result.logits)
 
 

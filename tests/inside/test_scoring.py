@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import hf_magics as hf
+from tests.home import run_home
 from tests.inside.kinds import DECODER, GPT2, make
 
 TEXTS = ["The cat sat on the mat.", "Oh no!", "A dog, a cat and a 😀 walk into a bar together."]
@@ -139,8 +140,7 @@ def test_the_code_gives_the_same_log_probabilities(session, minilm, kind, max_le
     ids = session[kind].tokenizer(TEXTS)["input_ids"]
     for inputs in (TEXTS, TEXTS[0], ids):
         result = hf.score(inputs, model=kind, max_length=max_length)
-        made: dict = {}
-        exec(result.code, made)
+        made = run_home(result.code)
         rows = made["log_probs"].tolist()
         for row, line in zip(rows, result.log_probs, strict=True):
             assert row[: len(line)] == pytest.approx(line, abs=1e-5, nan_ok=True)

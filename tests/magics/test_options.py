@@ -222,7 +222,7 @@ def test_no_option_is_ever_read_out_of_a_text(tiny, session, text):
         meant = typed.strip()
         if not meant or meant.endswith("?") or "$" in meant or "{" in meant:
             continue
-        session.log.clear()
+        session.steps.clear()
         tiny.ip.run_line_magic("hf_tokens", f"--no-special {before} {typed}")
         (spec,) = session.log
         assert (spec.texts, spec.special, spec.names) == ((meant,), False, ("tiny",))

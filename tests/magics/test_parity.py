@@ -14,7 +14,8 @@ from tests.magics.words import SIZES, page_of, tiny_line
 MAGICS = sorted({**HFMagics.magics["line"], **HFMagics.magics["cell"]} - {"hf": 0}.keys())
 NOTEBOOK_ONLY = {"help", "output", "quiet", "whole", "input"}
 SPELLED = {"no_special": "special"}
-SCRIPT_ONLY = {"settings", "on_text", "variable", "notebook", "fields"}
+SCRIPT_ONLY = {"settings", "on_text", "variable", "fields"}
+ONLY_ITS_OWN = {"hf_drop": {"notebook"}}
 ARGUMENTS = {
     "hf_load": {"source"},
     "hf_new": {"model_type"},
@@ -33,6 +34,8 @@ ARGUMENTS = {
     "hf_generate": {"inputs"},
     "hf_models": set(),
     "hf_chat": {"text"},
+    "hf_code": {"name"},
+    "hf_explain": {"name"},
 }
 
 
@@ -40,7 +43,7 @@ ARGUMENTS = {
 def test_each_magic_is_a_verb_with_the_same_words(name):
     """Every option is a keyword of the verb, and every keyword an option or an argument."""
     verb = getattr(hf, name.removeprefix("hf_"))
-    words = set(inspect.signature(verb).parameters) - SCRIPT_ONLY
+    words = set(inspect.signature(verb).parameters) - SCRIPT_ONLY - ONLY_ITS_OWN.get(name, set())
     options = {action.dest for action in getattr(HFMagics, name).parser._actions} - NOTEBOOK_ONLY
     assert {SPELLED.get(one, one) for one in options} | ARGUMENTS[name] == words
     assert verb.__name__ in hf.__all__
@@ -104,7 +107,7 @@ def memory_aside(page: str) -> str:
 
 def test_each_verb_logs_its_resolved_spec(tiny, session, tmp_path):
     """What was chosen stands in the log, where the line left it open."""
-    session.log.clear()
+    session.steps.clear()
     tiny.names["folder"] = str(tmp_path / "saved")
     for line in (
         *(tiny_line("two"), "%hf_config", "%hf_use tiny", "%hf_tokens a", "%hf_infer a"),

@@ -6,6 +6,7 @@ import pytest
 from transformers import BertConfig, GPT2Config
 
 from hf_magics.errors import HFMagicsError
+from tests.home import run_home
 from tests.modeling.tiny import BERT
 
 
@@ -85,8 +86,7 @@ def test_records_and_code(hf, masked_bert):
     result = hf.config(str(masked_bert))
     record = next(one for one in result.records() if one["field"] == "hidden_size")
     assert record == {"field": "hidden_size", "value": 32, "other": 768, "takes": "int"}
-    made: dict = {}
-    exec(result.code, made)
+    made = run_home(result.code)
     assert made["config"].to_dict() == result.config.to_dict()
 
 

@@ -116,4 +116,4 @@ def test_a_processor_in_the_tokenizers_place_is_taken_for_what_it_is(hf, session
     hf.add(model, processor, "v")
     assert session["v"].processor is processor
     assert session["v"].tokenizer is None
-    assert "# processor is an object that was made in the notebook" in session["v"].code
+    assert "processor = ...  # a ViTImageProcessor" in session.steps[-1].code

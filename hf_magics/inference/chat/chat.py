@@ -7,19 +7,20 @@ from collections.abc import Callable
 
 from hf_magics.display.numbers import plural
 from hf_magics.errors import InputError, OptionError
-from hf_magics.inference.chat.conversation import Talk, Turn, changed, conversation_of
+from hf_magics.inference.chat.conversation import Message, Talk, Turn, changed, conversation_of
 from hf_magics.inference.chat.pages import Read
 from hf_magics.inference.chat.replying import Replied
 from hf_magics.inference.chat.results import ChatResult, Said, TurnResult
 from hf_magics.inference.chat.snippets import messages_snippet
 from hf_magics.inference.chat.talking import Talker, talker_of
-from hf_magics.inference.generation.options import without_lengths
+from hf_magics.inference.generation.options import as_run
 from hf_magics.inference.generation.results import GenerateResult
 from hf_magics.inference.generation.written import INTERRUPTED, Written
-from hf_magics.modeling.snippets import model_snippet
+from hf_magics.modeling.snippets import pieces_of
+from hf_magics.modeling.steps import Piece, Step
 from hf_magics.modeling.store import LoadedModel, Session
 from hf_magics.settings import Settings
-from hf_magics.snippets import script
+from hf_magics.snippets import Snippet
 from hf_magics.specs import ChatSpec
 
 _OF_A_REPLY = ("max_new_tokens", "temperature", "top_p", "top_k", "seed", "stop", "extra")
@@ -59,23 +60,25 @@ def chat(
     talker = talker_of(loaded)
     if spec.text.strip():
         replied = talker.reply(spec, talk, settings.max_new_tokens, on_text)
-        spec = dataclasses.replace(
-            spec,
-            max_new_tokens=replied.made.limit,
-            seed=replied.made.seed,
-            extra=without_lengths(spec.extra),
-        )
+        spec = as_run(spec, loaded, replied.made)
         after = _after(talk, spec, replied) or before
-        result = _turn(talker, spec, (talk, after), replied, settings)
+        parts = _parts(loaded, talk.asking(spec.text), talker.code(replied))
+        code = Step(spec, parts).code
+        result = _turn(talker, spec, (talk, after), replied, (settings, code))
     else:
         _check_unused(spec)
         after = talk
-        result = _look(talker, spec, talk)
+        parts = _parts(loaded, talk.messages)
+        result = _look(talker, spec, talk, Step(spec, parts).code)
     if after is not before:
         result.notes = (*notes, *result.notes)
         conversation.talk = after
-        session.log.append(spec)
+        session.record(spec, *parts)
     return result
+
+
+def _parts(loaded: LoadedModel, messages: list[Message], *more: Snippet) -> tuple[Piece, ...]:
+    return pieces_of(loaded, messages_snippet(messages), *more)
 
 
 def _able(spec: ChatSpec, session: Session) -> LoadedModel:
@@ -100,12 +103,12 @@ def _turn(
     spec: ChatSpec,
     talks: tuple[Talk, Talk],
     replied: Replied,
-    settings: Settings,
+    shown: tuple[Settings, str],
 ) -> TurnResult:
     """Return the result of a turn; ``talks`` are the conversations before it and after."""
+    settings, code = shown
     loaded = talker.loaded
     messages = talks[0].asking(spec.text)
-    code = script(model_snippet(loaded), messages_snippet(messages), talker.code(replied))
     prompt = talker.prompt(messages, asking=True)[0] if spec.show_prompt else ""
     written = replied.written
     if written.interrupted:  # said once, in the words of a conversation
@@ -118,14 +121,14 @@ def _turn(
     return TurnResult(said, generated, read, notes=notes)
 
 
-def _look(talker: Talker, spec: ChatSpec, talk: Talk) -> ChatResult:
+def _look(talker: Talker, spec: ChatSpec, talk: Talk, code: str) -> ChatResult:
     loaded, messages = talker.loaded, talk.messages
     shown = spec.show_prompt and bool(messages)
     return ChatResult(
         Said.of(loaded, talk, talker.prompt(messages, asking=False)[0] if shown else ""),
         talker.extent(messages),
         notes=(),
-        code=script(model_snippet(loaded), messages_snippet(messages)),
+        code=code,
     )
 
 

@@ -19,15 +19,14 @@ from hf_magics.inference.checks import check_texts
 from hf_magics.inference.generation.asking import fitted_to, plan_for
 from hf_magics.inference.generation.encoding import Prompts
 from hf_magics.inference.generation.notes import interrupt_notes, never_notes
-from hf_magics.inference.generation.options import Plan, without_lengths
+from hf_magics.inference.generation.options import Plan, as_run
 from hf_magics.inference.generation.results import GenerateResult, named_ids
 from hf_magics.inference.generation.writer import EITHER, End, Piece, Prompt, PromptRead, Writer
 from hf_magics.inference.generation.written import INTERRUPTED, Sequence_, Written
 from hf_magics.inference.inputs import Inputs, kind_of_thing
-from hf_magics.modeling.snippets import model_snippet
+from hf_magics.modeling.snippets import pieces_of
 from hf_magics.modeling.store import LoadedModel, Session
 from hf_magics.settings import Settings
-from hf_magics.snippets import script
 from hf_magics.specs import GenerateSpec
 
 Heard = Callable[[str], None]
@@ -62,16 +61,9 @@ def generate_with(
     prompts = [writer.prompt(one) for one in given]
     made = fitted_to(writer, loaded.name, prompts, made)
     written, _ = write_with(loaded, prompts, made, on_text)
-    session.log.append(
-        dataclasses.replace(
-            spec,
-            name=loaded.name,
-            max_new_tokens=made.limit,
-            seed=made.seed,
-            extra=without_lengths(spec.extra),
-        )
+    code = session.record(
+        as_run(spec, loaded, made), *pieces_of(loaded, writer.writing(given, made))
     )
-    code = script(model_snippet(loaded), writer.writing(given, made))
     return GenerateResult.of(loaded, shown(given, prompts), written, settings, code)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ from hf_magics.errors import FitError, InputError, MissingExtraError, OptionErro
 from hf_magics.inference.generation.elsewhere import generate_with
 from hf_magics.inference.generation.encoding import Prompts, encode_prompts, fitted
 from hf_magics.inference.generation.notes import notes_on, notes_on_end
-from hf_magics.inference.generation.options import Plan, plan, seeded, without_lengths
+from hf_magics.inference.generation.options import Plan, as_run, plan, seeded
 from hf_magics.inference.generation.recording import Recorder
 from hf_magics.inference.generation.results import GenerateResult
 from hf_magics.inference.generation.snippets import generate_snippet
@@ -27,11 +26,10 @@ from hf_magics.inference.generation.written import Written, sequences_of
 from hf_magics.inference.inputs import Inputs, kind_of_thing
 from hf_magics.inference.told import CACHE
 from hf_magics.modeling import preprocessors
-from hf_magics.modeling.snippets import model_snippet
+from hf_magics.modeling.snippets import pieces_of
 from hf_magics.modeling.store import LoadedModel, Session
 from hf_magics.modeling.watching import watched
 from hf_magics.settings import Settings
-from hf_magics.snippets import script
 from hf_magics.specs import GenerateSpec
 
 
@@ -69,15 +67,6 @@ def generate(
     prompts = encode_prompts(loaded, inputs)
     made = seeded(loaded, spec, fitted(loaded, prompts, made))
     written = write(loaded, prompts, made, on_text=on_text)
-    session.log.append(
-        dataclasses.replace(
-            spec,
-            name=loaded.name,
-            max_new_tokens=made.limit,
-            seed=made.seed,
-            extra=without_lengths(spec.extra),
-        )
-    )
     snippet = generate_snippet(
         spec,
         prompts,
@@ -85,7 +74,7 @@ def generate(
         has_tokenizer=loaded.tokenizer is not None,
         decoder=not loaded.config.is_encoder_decoder,
     )
-    code = script(model_snippet(loaded), snippet)
+    code = session.record(as_run(spec, loaded, made), *pieces_of(loaded, snippet))
     return GenerateResult.of(loaded, prompts, written, settings, code)
 
 

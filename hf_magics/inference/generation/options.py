@@ -18,7 +18,7 @@ from hf_magics.inference.generation import fields
 from hf_magics.inference.running import need_torch, writing_start
 from hf_magics.modeling.store import LoadedModel
 from hf_magics.modeling.watching import watched
-from hf_magics.specs import GenerateSpec
+from hf_magics.specs import ChatSpec, GenerateSpec
 
 FIELDS = {
     "max_new_tokens": "max_new_tokens",
@@ -156,7 +156,18 @@ def stop_strings(given: Any) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given or ())
 
 
-def without_lengths(extra: tuple[tuple[str, Any], ...]) -> tuple[tuple[str, Any], ...]:
+def as_run(spec: GenerateSpec | ChatSpec, loaded: LoadedModel, made: Plan) -> Any:
+    """Return the spec with the model, the limit and the seed that were used."""
+    return dataclasses.replace(
+        spec,
+        name=loaded.name,
+        max_new_tokens=made.limit,
+        seed=made.seed,
+        extra=_without_lengths(spec.extra),
+    )
+
+
+def _without_lengths(extra: tuple[tuple[str, Any], ...]) -> tuple[tuple[str, Any], ...]:
     """Return what ``--set`` gave without the limits: a resolved spec has the limit by itself."""
     return tuple((name, value) for name, value in extra if name not in _LENGTHS)
 

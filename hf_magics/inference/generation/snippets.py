@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from hf_magics.display.numbers import plural
 from hf_magics.inference.generation.encoding import Prompts, padding_of
 from hf_magics.inference.generation.options import Plan
-from hf_magics.snippets import Name, Snippet, call, quoted
+from hf_magics.inference.snippets import is_long, tensor_lines
+from hf_magics.snippets import Name, Snippet, call, given, quoted
 from hf_magics.specs import GenerateSpec
 
 
@@ -45,9 +47,9 @@ def _call(prompts: Prompts, made: Plan) -> str:
 
 def _inputs(spec: GenerateSpec, prompts: Prompts, *, decoder: bool) -> list[str]:
     if spec.texts:
-        return _from_texts(spec.texts, prompts, decoder=decoder)
+        return _from_texts(spec, prompts, decoder=decoder)
     if not spec.ids:
-        return [f"inputs = dict({spec.variable or 'inputs'})  # tensors, as generate takes them"]
+        return tensor_lines(spec.variable, prompts.inputs)
     return [
         f"input_ids = torch.tensor({prompts.inputs['input_ids'].tolist()})",
         f"attention_mask = torch.tensor({prompts.inputs['attention_mask'].tolist()})",
@@ -55,9 +57,13 @@ def _inputs(spec: GenerateSpec, prompts: Prompts, *, decoder: bool) -> list[str]
     ]
 
 
-def _from_texts(texts: tuple[str, ...], prompts: Prompts, *, decoder: bool) -> list[str]:
-    written = call("", list(texts))[1:-1].strip().removesuffix(",")
-    lines = [f"texts = {written}"]
+def _from_texts(spec: GenerateSpec, prompts: Prompts, *, decoder: bool) -> list[str]:
+    texts = spec.texts
+    if is_long(texts, spec.variable):
+        name, line = given(spec.variable, f"a list of {plural(len(texts), 'prompt')}")
+        lines = [line, f"texts = {name}"]
+    else:
+        lines = [f"texts = {call('', list(texts))[1:-1].strip().removesuffix(',')}"]
     words: dict[str, Any] = {"return_tensors": "pt"}
     if len(texts) > 1:
         words |= {"padding": True, "padding_side": padding_of(decoder=decoder)}

@@ -26,10 +26,9 @@ from hf_magics.inference.mapping.worker import Finished, Worker
 from hf_magics.inference.packing import can_pack
 from hf_magics.inference.tasks import Request, Task, task_for
 from hf_magics.inference.tokenizing import limit_for
-from hf_magics.modeling.snippets import model_snippet
+from hf_magics.modeling.snippets import pieces_of
 from hf_magics.modeling.store import LoadedModel, Session
 from hf_magics.settings import Settings
-from hf_magics.snippets import script
 from hf_magics.specs import InferSpec, MapSpec
 
 Execute = Callable[[Worker, Iterator[Window]], Generator[tuple[Window, Finished]]]
@@ -68,9 +67,8 @@ def map_source(
     except KeyboardInterrupt:
         raise MapInterruptedError(job.said_of_interrupt()) from None
     took = time.perf_counter() - started
-    session.log.append(job.spec)
     made = map_snippet(job.spec, source, job.worker.decoding, tally.nothing())
-    code = script(model_snippet(loaded), *made)
+    code = session.record(job.spec, *pieces_of(loaded, *made))
     return MapResult.of(loaded, job.spec, tally, took, code, job.how())
 
 

@@ -9,13 +9,16 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from hf_magics.display.numbers import plural
 from hf_magics.display.words import nearest, sentence_list
 from hf_magics.errors import InputError
 from hf_magics.inference.mapping.sources import Row, Source, Window, cut, labels_of, row_of
 from hf_magics.inference.pairs import OneText
-from hf_magics.snippets import Snippet
+from hf_magics.snippets import Snippet, assigned, given
 
 _SLICE = 1_024
+_FEW = 20
+_SHORT = 2_000
 
 
 class Values:
@@ -23,9 +26,8 @@ class Values:
 
     count: int | None
 
-    def __init__(self, values: Any, name: str, column: str, written: str = "") -> None:
+    def __init__(self, values: Any, name: str, column: str) -> None:
         self.name = name or "inputs"
-        self._written = written or self.name
         self.column = column
         self._values = values
         self.count = self._length()
@@ -35,8 +37,22 @@ class Values:
         return cut(self._rows(start), rows, chars, start)
 
     def code(self) -> Snippet:
-        """Return the line that lists the column, by the notebook's name of it."""
-        return Snippet((), (f"column = list({self._written})",))
+        """Return the line that lists the column; of a long one, of what is to be filled in."""
+        few = self._few()
+        if few:
+            return Snippet((), (assigned("column", few),))
+        count = "rows" if self.count is None else plural(self.count, "row")
+        name, line = given(self.name, f"a column of {count}")
+        return Snippet((), (line, f"column = list({name})"))
+
+    def _few(self) -> list[str] | None:
+        """Return the rows where they are texts, and so few that code can hold them."""
+        if self.count is None or self.count > _FEW:
+            return None
+        rows = [row for row, problem in self._rows(0) if not problem]
+        texts = [str(row) for row in rows if isinstance(row, str) and "\t" not in row]
+        is_all = len(texts) == self.count and sum(map(len, texts)) <= _SHORT
+        return texts if is_all else None
 
     def share(self, row: int) -> float | None:
         """Return the share of the rows."""
@@ -87,7 +103,7 @@ def open_values(value: Any, name: str, column: str) -> Source:
     if hasattr(value, "column_names") or hasattr(value, "columns"):
         label = (_column_of if is_sized else _column_of_stream)(value, name or "the table", column)
         table, kind = name or "inputs", Values if is_sized else Stream
-        return kind(value[label], f"{table}.{label}", str(label), f"{table}[{label!r}]")
+        return kind(value[label], f"{table}.{label}", str(label))
     if column:
         raise InputError(f"--column {column}: {name or 'the input'} is no table, it has no columns")
     if isinstance(value, deque):  # has no slices

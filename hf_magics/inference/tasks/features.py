@@ -17,7 +17,7 @@ from hf_magics.inference.tensors import OtherSummary, TensorSummary, summaries
 from hf_magics.inference.things import as_image
 from hf_magics.inference.tokenizing import Encoded
 from hf_magics.settings import Settings
-from hf_magics.snippets import Snippet
+from hf_magics.snippets import Snippet, given
 
 
 class Features(Task):
@@ -70,11 +70,12 @@ class Features(Task):
 
 def image_lines(request: Request) -> list[str]:
     """Return the lines that make ``inputs`` of images."""
-    variable = request.spec.variable
-    images = f"[{variable}]" if request.inputs.alone else f"list({variable})"
+    alone = request.inputs.alone
+    name, line = given(request.spec.variable or "images", "an image" if alone else "images")
     processor = image_processor_name(request.loaded)
     return [
-        f"images = {images if variable else '[]  # PIL images'}",
+        line,
+        f"images = [{name}]" if alone else f"images = list({name})",
         f'inputs = {processor}(images=images, return_tensors="pt")',
     ]
 

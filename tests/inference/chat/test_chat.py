@@ -4,6 +4,7 @@ import pytest
 
 import hf_magics as hf
 from hf_magics.errors import InputError
+from tests.home import run_home
 from tests.inference.chat.conftest import (
     contents,
     plain_reply,
@@ -140,18 +141,18 @@ def test_the_code_gives_the_reply(talker, words):
     said("one")
     turn = said("two", limit=8, **words)
     assert "hf_magics" not in turn.code
-    names = {"talker": talker.model, "tokenizer": talker.tokenizer}
-    exec(turn.code, names)
+    given = {"talker": talker.model, "tokenizer": talker.tokenizer}
+    names = run_home(turn.code, **given)
     assert names["outputs"].tolist() == turn.outputs.tolist()
     assert names["texts"] == [turn.text]
     assert names["messages"] == turn.messages[:-1]
-    exec(hf.chat().code, names)
+    names = run_home(hf.chat().code, **given)
     assert names["messages"] == turn.messages
 
 
 def test_the_log_has_what_was_used(talker, session):
     """The limit and the seed; a look at the conversation is no entry."""
-    session.log.clear()
+    session.steps.clear()
     said("one", temperature=1.0)
     hf.chat()
     hf.chat(undo=True)

@@ -10,6 +10,7 @@ from hf_magics.errors import (
     InputError,
     TokenizerError,
 )
+from tests.home import run_home
 from tests.inference.plain import END, byte_level, notes
 
 
@@ -30,9 +31,8 @@ def rows_of(result) -> list[dict]:
 def run_code(result, entry, **names):
     """Execute the lines of ``.code`` behind the model's own, which is given."""
     made = {"writer": entry.model}  # what the notebook calls it
-    scope = {"tokenizer": entry.tokenizer, "torch": torch, **made, **names}
-    exec(result.code, scope)
-    return scope
+    scope = {"tokenizer": entry.tokenizer, **made, **names}
+    return run_home(result.code, **scope)
 
 
 def test_a_text_that_was_learned_is_written(writer):

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import hf_magics as hf
+from tests.home import on_given, run_home
 from tests.inference.mapping.rows import TINY, rows_of
 from tests.inference.plain import END, byte_level
 
@@ -19,10 +20,7 @@ NLI = {"0": "entailment", "1": "neutral", "2": "contradiction"}
 def answers_of(result, model, **names) -> list:
     """Run the code, with the weights of the session in the place of random ones."""
     assert "hf_magics" not in result.code
-    code = result.code.replace("model.eval()", "model = given; model.eval()")
-    made = {**names, "given": model}
-    exec(code, made)
-    return made["answers"]
+    return run_home(on_given(result.code), given=model, **names)["answers"]
 
 
 def column_of(result) -> list:

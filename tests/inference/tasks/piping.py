@@ -3,11 +3,12 @@
 import pytest
 import torch
 
+from tests.home import run_home
+
 
 def run_code(code: str, **names) -> dict:
     """Run a result's code as a fresh script, with the notebook's variables."""
-    exec(code, names)
-    return names
+    return run_home(code, **names)
 
 
 def best(result) -> tuple:

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 import hf_magics as hf
+from tests.home import run_home
 from tests.inference.capturing import hooks_on, said
 from tests.inference.plain import same
 from tests.inference.tasks import seeing
@@ -26,8 +27,7 @@ def test_a_line_may_be_several_rows(session, minilm, keep, lines, more, rows):
     hf.load(minilm, name="mini", task=more.get("task", "text-classification"), **fields)
     result = hf.infer(lines, capture=FIRST, keep=keep, **more)
     assert len(result.captured[f"bert.{FIRST}"]) == rows
-    made: dict = {}
-    exec(result.code, made)
+    made = run_home(result.code)
     assert same(made["captured"], result.captured)
     if fields:
         assert f"The task makes {rows} rows of 2 lines" in said(result)
@@ -56,7 +56,6 @@ def test_a_pipeline_is_called_for_each_input(load_tiny, session):
     assert list(result.captured) == [path, f"{path}#2"]
     alone = hf.infer(images[1], capture=path, keep="all", variable="image").captured[path]
     assert torch.equal(result.captured[f"{path}#2"], alone)
-    made: dict = {"images": images}
-    exec(result.code, made)
+    made = run_home(result.code, images=images)
     assert same(made["captured"], result.captured)
     assert hooks_on(model) == 0

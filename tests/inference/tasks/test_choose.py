@@ -6,6 +6,7 @@ from transformers import BertConfig, BertForMultipleChoice
 
 import hf_magics as hf
 from hf_magics.errors import InputError
+from tests.home import run_home
 from tests.inference.plain import forward, notes, same
 from tests.inference.tasks.training import TINY_BERT, train_on, word_tokenizer
 
@@ -98,8 +99,7 @@ def test_numbers_of_options_may_differ(chooser):
 def test_the_code_gives_the_same(chooser, lines):
     """Plain transformers makes the same tensors and choices."""
     result = hf.infer(lines)
-    names = {"chooser": chooser[0], "tokenizer": chooser[1]}
-    exec(result.code, names)
+    names = run_home(result.code, chooser=chooser[0], tokenizer=chooser[1])
     assert same(names["outputs"], result.outputs)
     assert names["labels"] == list(result.values)
 

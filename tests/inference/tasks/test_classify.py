@@ -15,6 +15,7 @@ from transformers import (
 import hf_magics as hf
 from hf_magics.display import html
 from hf_magics.errors import OptionError
+from tests.home import run_home
 from tests.inference.tasks.training import TINY_BERT, train, word_tokenizer
 
 GOOD, BAD = ("good", "great", "fine", "lovely"), ("bad", "awful", "poor", "nasty")
@@ -186,12 +187,8 @@ def test_options_without_use_are_refused(sorter, session, options, said):
 
 
 def code_gives(result, model, tokenizer) -> dict:
-    """Run the code of a result after its model's own lines, and return its variables."""
-    lines = result.code.split("\n")
-    start = next(at for at, line in enumerate(lines) if line.startswith("texts ="))
-    space = {"model": model, "tokenizer": tokenizer, "torch": torch}
-    exec("\n".join(lines[start:]), space)
-    return space
+    """Run the code of a result where hf_magics is not, and return its variables."""
+    return run_home(result.code, sorter=model, tokenizer=tokenizer)
 
 
 def test_the_code_gives_the_same(sorter, tokenizer):
@@ -249,8 +246,7 @@ def test_a_config_without_a_pad_token_is_lent_that_of_the_batch(session, tokeniz
         )
     assert torch.allclose(result.outputs.logits, alone, atol=1e-5)
     assert model.config.pad_token_id is None
-    space = {"decoder": model, "tokenizer": copy.deepcopy(own), "inputs": tensors}
-    exec(result.code, space)
+    space = run_home(result.code, decoder=model, tokenizer=copy.deepcopy(own), inputs=tensors)
     assert torch.equal(space["outputs"].logits, result.outputs.logits)
     assert ("no row is padded" in result.code) == (kind == "even")
     model.config.pad_token_id = None

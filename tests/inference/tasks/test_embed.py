@@ -15,6 +15,7 @@ from hf_magics.errors import EvictedError, HeadError
 from hf_magics.inference.pooling import pool
 from hf_magics.modeling.sentence import SentenceConfig
 from hf_magics.settings import Settings
+from tests.home import run_home
 from tests.inference.plain import notes
 from tests.modeling.sentences import describe, tiny_encoder
 
@@ -49,8 +50,7 @@ def load(folder) -> None:
 
 def ran_code(result) -> torch.Tensor:
     """Run the result's code, and return its embeddings."""
-    made: dict = {}
-    exec(result.code, made)
+    made = run_home(result.code)
     return made["embeddings"]
 
 

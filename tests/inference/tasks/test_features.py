@@ -12,6 +12,7 @@ from hf_magics.display.parts import Code, Fold, Heat, Page, Table
 from hf_magics.errors import HeadError, InputError
 from hf_magics.inference.tasks.features import answer
 from hf_magics.settings import Settings
+from tests.home import run_home
 
 NAN, INF = float("nan"), float("inf")
 SETTINGS = Settings()
@@ -151,8 +152,7 @@ def test_an_image_goes_through_the_models_own_processor(session):
     with torch.inference_mode():
         expected = model(**pixels).last_hidden_state
     assert torch.equal(result.outputs.last_hidden_state, expected)
-    space = {"v": model, "processor": processor, "image": image}
-    exec(result.code, space)
+    space = run_home(result.code, v=model, processor=processor, image=image)
     assert torch.equal(space["outputs"].last_hidden_state, expected)
 
 

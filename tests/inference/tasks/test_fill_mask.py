@@ -9,6 +9,7 @@ from hf_magics.display import html, text
 from hf_magics.display.parts import Marked, Table
 from hf_magics.errors import InputError, OptionError, TokenizerError
 from hf_magics.settings import Settings
+from tests.home import run_home
 from tests.inference.plain import byte_level, same
 from tests.inference.tasks.piping import agrees
 from tests.inference.tasks.training import TINY_BERT, train, word_tokenizer
@@ -109,8 +110,7 @@ def test_token_ids_are_filled(filler, tokenizer):
 def test_the_code_gives_the_same(filler, tokenizer, inputs):
     """The plain code gives the same tensors, and the same words in the order of the masks."""
     result = hf.infer(inputs, top_k=3)
-    names = {"filler": filler, "tokenizer": tokenizer}
-    exec(result.code, names)
+    names = run_home(result.code, filler=filler, tokenizer=tokenizer)
     assert "hf_magics" not in result.code
     assert same(names["outputs"], result.outputs)
     flat = [word for words in names["words"] for word in words]

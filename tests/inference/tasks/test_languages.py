@@ -15,6 +15,7 @@ from transformers import (
 
 import hf_magics as hf
 from hf_magics.errors import InputError, OptionError
+from tests.home import run_home
 from tests.inference.plain import notes
 from tests.inference.tasks import languages
 from tests.inference.tasks.languages import PREFIXES, SMALL, TINY
@@ -74,8 +75,7 @@ def generated(loaded, text, *, source, **arguments):
 
 
 def check_code(loaded, result):
-    names = {"m": loaded.model, "tokenizer": loaded.tokenizer}
-    exec(result.code, names)
+    names = run_home(result.code, m=loaded.model, tokenizer=loaded.tokenizer)
     assert torch.equal(names["outputs"].sequences, result.outputs.sequences)
     assert names["texts"] == result.text
 

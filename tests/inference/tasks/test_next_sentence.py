@@ -9,6 +9,7 @@ from transformers import BertConfig, BertForNextSentencePrediction
 import hf_magics as hf
 from hf_magics.display.parts import Bar
 from hf_magics.errors import InputError
+from tests.home import run_home
 from tests.inference.plain import plain, same
 from tests.inference.tasks.training import TINY_BERT, train, word_tokenizer
 
@@ -70,8 +71,7 @@ def test_the_data_and_the_page_have_both_texts(reader):
 def test_the_code_gives_the_same(reader):
     """Plain transformers makes the same tensors and verdicts."""
     result = hf.infer(LINES)
-    names = {"reader": reader[0], "tokenizer": reader[1]}
-    exec(result.code, names)
+    names = run_home(result.code, reader=reader[0], tokenizer=reader[1])
     assert same(names["outputs"], result.outputs)
     assert names["labels"] == [True, False, True]
     assert names["probabilities"].tolist() == list(result.values)

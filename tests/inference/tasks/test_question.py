@@ -11,6 +11,7 @@ from transformers import BertConfig, BertForQuestionAnswering, PreTrainedTokeniz
 import hf_magics as hf
 from hf_magics.display.parts import Fold, Marked, Text
 from hf_magics.errors import HFMagicsError, InputError, OptionError
+from tests.home import run_home
 from tests.inference.plain import same
 from tests.inference.tasks.asking import CONTEXT, FILL, WHEN, WHERE, WHO, trained_pointer
 from tests.inference.tasks.training import TINY_BERT
@@ -60,9 +61,7 @@ def by_hand(model, tokenizer, question, context, size, shared):
 
 def code_of(result, reader):
     """What the result's code makes."""
-    names = {"reader": reader[0], "tokenizer": reader[1]}
-    exec(result.code, names)
-    return names
+    return run_home(result.code, reader=reader[0], tokenizer=reader[1])
 
 
 def test_the_answers_are_right(reader):

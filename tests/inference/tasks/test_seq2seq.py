@@ -7,6 +7,7 @@ import hf_magics as hf
 from hf_magics.display import html, text
 from hf_magics.errors import InputError, OptionError
 from hf_magics.inference.told import CACHE
+from tests.home import run_home
 from tests.inference.plain import notes, same
 from tests.inference.tasks.languages import ENGLISH, FRENCH, GERMAN
 
@@ -26,8 +27,7 @@ def generated(loaded, texts, **arguments):
 
 def rerun(result, **names) -> dict:
     """The variables of the result's code, run by itself."""
-    exec(result.code, names)
-    return names
+    return run_home(result.code, **names)
 
 
 def column(result, name: str) -> list:

@@ -18,6 +18,7 @@ from hf_magics.errors import InputError, OptionError
 from hf_magics.inference.answering.entities import entities_of
 from hf_magics.inference.answering.sub_tokens import Line, Word
 from hf_magics.settings import Settings
+from tests.home import run_home
 from tests.inference.plain import byte_level, notes, same
 from tests.inference.tasks.training import TINY_BERT, train, word_tokenizer
 
@@ -26,6 +27,7 @@ WORDS = (
     *("anna", "smith", "##son", "bob", "##by", "ac", "##me", "labs", "glob", "##ex"),
     *("works", "for", "hired", "today", "left", "cafe", ".", ",", "!", "'"),
 )
+
 SENTENCES = {
     "anna smithson works for acme labs .": "B-PER I-PER O O B-ORG I-ORG O",
     "acme hired bobby today .": "B-ORG O B-PER O O",
@@ -311,8 +313,7 @@ def test_labels_without_names_are_noted(session, tokenizer):
 def test_the_code_gives_the_same(tagger, tokenizer, inputs):
     """The plain code gives the same tensors, and the label of each token."""
     result = hf.infer(inputs)
-    names = {"tagger": tagger, "tokenizer": tokenizer}
-    exec(result.code, names)
+    names = run_home(result.code, tagger=tagger, tokenizer=tokenizer)
     assert "hf_magics" not in result.code
     assert same(names["outputs"], result.outputs)
     assert names["labels"][0][1] == "B-PER"

@@ -5,12 +5,14 @@ import torch
 from transformers import FNetConfig, FNetForTokenClassification
 
 import hf_magics as hf
+from tests.home import run_home
 from tests.inference.tasks.training import word_tokenizer
 
 WORDS = (
     *("anna", "works", "for", "glob", "labs", "today"),
     *("bob", "left", ".", "ac", "hired"),
 )
+
 WHOLE = ["anna works for glob labs today", "bob left .", "ac hired anna", "labs"]
 """Words of one token."""
 
@@ -59,8 +61,7 @@ def test_the_code_of_a_model_without_a_mask(fnet, tokenizer):
     """The same tensors and labels: of lines of one length, of other lengths, of token IDs."""
     for given in (WHOLE[1:3], WHOLE, tokenizer(WHOLE)["input_ids"]):
         result = hf.infer(given)
-        names = {"fnet": fnet, "tokenizer": tokenizer}
-        exec(result.code, names)
+        names = run_home(result.code, fnet=fnet, tokenizer=tokenizer)
         assert (names["outputs"].logits - result.outputs.logits).abs().max() < 1e-5
         lengths = [len(one) for one in tokenizer(WHOLE if len(given) > 2 else given)["input_ids"]]
         assert [len(one) for one in names["labels"]] == lengths

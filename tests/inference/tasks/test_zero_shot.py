@@ -14,6 +14,7 @@ from transformers import (
 
 import hf_magics as hf
 from hf_magics.errors import HeadError, InputError, OptionError
+from tests.home import run_home
 from tests.inference.plain import TINY, byte_level, notes, same
 from tests.inference.tasks.training import TINY_BERT, train, word_tokenizer
 
@@ -140,8 +141,7 @@ def test_a_decoder_says_the_same(session):
 def test_the_code_gives_the_same(judge, more):
     """Plain transformers makes the same tensors and labels."""
     result = hf.infer(TEXTS, labels=LABELS, **more)
-    names = {"judge": judge[0], "tokenizer": judge[1]}
-    exec(result.code, names)
+    names = run_home(result.code, judge=judge[0], tokenizer=judge[1])
     assert same(names["outputs"], result.outputs)
     assert names["labels"] == list(result.values)
     best = [row["prob"] for row in result.records() if row["rank"] == 1]
@@ -220,8 +220,7 @@ def test_only_the_text_is_cut(judge):
     pipe = pipeline("zero-shot-classification", model=model, tokenizer=tokenizer)
     compared(result, [pipe(long, candidate_labels=LABELS, hypothesis_template=template)])
     assert 'truncation="only_first"' in result.code
-    names = {"judge": model, "tokenizer": tokenizer}
-    exec(result.code, names)
+    names = run_home(result.code, judge=model, tokenizer=tokenizer)
     assert same(names["outputs"], result.outputs)
     assert "line 1 is too long" in notes(result)[0]
 
@@ -240,6 +239,5 @@ def test_the_code_lends_a_decoder_a_pad_token(session):
     model = GPT2ForSequenceClassification(GPT2Config(**TINY["gpt2"], **NLI)).eval()
     hf.add(model, tokenizer, "judge")
     result = hf.infer(["the fox", "a dog jumps"], labels=["fox", "lazy dog"])
-    names = {"judge": model, "tokenizer": tokenizer}
-    exec(result.code, names)
+    names = run_home(result.code, judge=model, tokenizer=tokenizer)
     assert same(names["outputs"], result.outputs)

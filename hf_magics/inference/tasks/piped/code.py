@@ -9,6 +9,7 @@ from typing import Any
 from hf_magics.inference.answering.task import Request
 from hf_magics.inference.tasks.piped.seen import Given
 from hf_magics.snippets import Name, Snippet, call
+from hf_magics.snippets import given as named_input
 
 DEVICE = "model.device"
 
@@ -28,15 +29,16 @@ def reading(request: Request, given: Sequence[Given], kind: str) -> Snippet:
     if kind == "pair" and all(_is_path(one) for pair in sources for one in pair):
         pairs = [[str(Path(one).expanduser()) for one in pair] for pair in sources]
         return Snippet((), (f"inputs = {pairs}",))
-    variable = request.spec.variable or kind
     alone = request.inputs.alone
-    first = f"inputs = [{variable}]" if alone else f"inputs = list({variable})"
-    lines = [f"{first}  # {_KINDS.get(kind, kind)} of the notebook"]
+    about = _ONE[kind] if alone else _KINDS[kind]
+    name, line = named_input(request.spec.variable or kind, about)
+    lines = [line, f"inputs = [{name}]" if alone else f"inputs = list({name})"]
     if kind != "pair" and any(isinstance(one, tuple) for one in request.inputs.things):
         lines.append("inputs = [thing for thing, question in inputs]")
     return _converted(lines, kind, given)
 
 
+_ONE = {"pair": "two images", "image": "an image", "sound": "a sound", "table": "a table"}
 _KINDS = {"pair": "pairs of images", "image": "images", "sound": "sounds", "table": "tables"}
 
 

@@ -1,0 +1,47 @@
+"""What %hf_code shows: the lines that matter first, the whole script to copy folded below."""
+
+from __future__ import annotations
+
+from hf_magics.display.numbers import plural
+from hf_magics.display.parts import Code, Fold, Note, Page, Part
+from hf_magics.display.shown import Shown
+from hf_magics.display.visible import visible
+
+_MOST = 32_768  # characters: a longer one is cut as any page is, and .code has it whole
+
+
+class CodeResult(Shown):
+    """A script: ``.code``, which is also what ``print`` and a terminal show, and ``.path``."""
+
+    def __init__(self, code: str, title: str, *, main: str = "", path: str = "") -> None:
+        """Show a script.
+
+        Args:
+            code: The whole script.
+            title: What it does.
+            main: The part of it that is what was asked for; the whole where it is empty.
+            path: The file that it was written to, ``""`` where none was.
+        """
+        self.code = code
+        self.path = path
+        self._title = title
+        self._main = main
+
+    def page(self) -> Page:
+        """The code, and where it was written."""
+        count = plural(len(self.code.splitlines()), "line")
+        parts: tuple[Part, ...] = (Code(self.code.rstrip("\n"), "python"),)
+        if self._main and self._main != self.code:
+            whole = Fold(f"The whole script, {count} with imports and the model", parts)
+            parts = (Code(self._main.rstrip("\n"), "python"), whole)
+        said = (Note(f"written to {self.path}", "info"),) if self.path else ()
+        return Page(self._title, parts, said)
+
+    def __repr__(self) -> str:
+        """The script alone: what a terminal shows can be copied and run."""
+        code = visible(self.code.rstrip("\n"), keep_newlines=True)
+        return code if len(code) <= _MOST else super().__repr__()
+
+    def __str__(self) -> str:
+        """The script."""
+        return self.code

@@ -1,0 +1,161 @@
+"""Steps of a session as the sections of one script: each model made once, each name its own."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hf_magics.export.renaming import defined, renamed
+from hf_magics.modeling.steps import Owner, Step
+from hf_magics.snippets import Given, Snippet, arranged, body, imported, needed
+from hf_magics.specs import SaveSpec
+
+_LOADED_BESIDE = re.compile(r"(tokenizer|processor) = \w+\.from_pretrained\(")
+
+
+@dataclass(frozen=True)
+class Section:
+    """What a step adds to a script: its own code, with what is imported and filled in for it."""
+
+    spec: Any
+    imports: tuple[str, ...]
+    given: tuple[str, ...]
+    blocks: tuple[str, ...]
+
+
+def sections_of(steps: Iterable[Step]) -> list[Section]:
+    """Return the sections of a script that does the steps in order.
+
+    A model is made once, where it is first needed, and moved where it was moved. A step that was
+    repeated stands where it was done last. Where models alternate, ``model`` and the other names
+    of each get the name of the model in front.
+    """
+    chosen = _without_repeats(list(steps))
+    writer = _Writer(_names(chosen) if _alternate(chosen) else {})
+    made = (writer.section(step) for step in chosen)
+    return [one for one in made if one.blocks]
+
+
+def whole(sections: Sequence[Section], headings: Sequence[str] = ()) -> str:
+    """Return the sections as one script, each under its heading where there are several."""
+    imports = imported(line for one in sections for line in one.imports)
+    above = "\n".join(dict.fromkeys(line for one in sections for line in one.given))
+    blocks = [imports, above]
+    for number, one in enumerate(sections):
+        first, *rest = one.blocks
+        heading = f"# {headings[number]}\n" if headings else ""
+        blocks += [f"{heading}{first}", *rest]
+    return arranged(*blocks)
+
+
+def _without_repeats(steps: list[Step]) -> list[Step]:
+    """Leave out what is done again later. Saving is not: the files may have changed between."""
+    codes = [step.code for step in steps]
+    last = {code: at for at, code in enumerate(codes)}
+    return [
+        step
+        for at, step in enumerate(steps)
+        if last[codes[at]] == at or isinstance(step.spec, SaveSpec)
+    ]
+
+
+def _owners(steps: Iterable[Step]) -> Iterator[Owner]:
+    return (one.owner for step in steps for one in step.pieces if one.owner is not None)
+
+
+def _alternate(steps: Iterable[Step]) -> bool:
+    """Say whether a model is used after another one was made."""
+    in_turn: list[int] = []
+    for owner in _owners(steps):
+        if not in_turn or in_turn[-1] != owner.number:
+            in_turn.append(owner.number)
+    return len(set(in_turn)) < len(in_turn)
+
+
+def _names(steps: Iterable[Step]) -> dict[int, str]:
+    """Return a Python name for each model by its number: two of one name are told apart."""
+    found: dict[int, str] = {}
+    for owner in _owners(steps):
+        if owner.number in found:
+            continue
+        base = re.sub(r"\W+", "_", owner.name).strip("_").lower()
+        taken = sum(name == base or name.startswith(f"{base}_again") for name in found.values())
+        found[owner.number] = f"{base}_again{taken if taken > 1 else ''}" if taken else base
+    return found
+
+
+@dataclass
+class _Writer:
+    """Writes section after section, and knows what stands in the script already."""
+
+    names: dict[int, str]
+    _written: dict[int, Counter[str]] = field(default_factory=dict)
+    _renames: dict[int, dict[str, str]] = field(default_factory=dict)
+    _beside: dict[str, str] = field(default_factory=dict)  # a line, and the name that it gave
+    _holds: dict[str, str] = field(default_factory=dict)  # a name, and the line that gave it
+
+    def section(self, step: Step) -> Section:
+        """Return what a step adds."""
+        imports: list[str] = []
+        given: list[str] = []
+        blocks: list[str] = []
+        for piece in step.pieces:
+            snippets = [piece.snippet]
+            if piece.owner is not None:
+                snippets.insert(0, self._fresh(piece.owner))
+            renames = self._renames.get(piece.owner.number, {}) if piece.owner else {}
+            for one in snippets:
+                imports += needed(one) if one.lines else ()
+                given += [renamed(line, renames) for line in one.lines if isinstance(line, Given)]
+                blocks.append(renamed(body(one), renames))
+        return Section(step.spec, tuple(imports), tuple(given), tuple(filter(None, blocks)))
+
+    def _fresh(self, owner: Owner) -> Snippet:
+        """Return what of a model's code does not stand in the script yet."""
+        written = self._written.setdefault(owner.number, Counter())
+        new: list[str] = []
+        counted: Counter[str] = Counter()
+        for line in owner.snippet.lines:
+            counted[line] += 1
+            if counted[line] > written[line]:
+                new.append(line)
+        written |= counted
+        code = "\n".join(owner.snippet.lines)
+        self._name(owner, code)
+        kept = tuple(line for line in new if not self._stands(owner, line))
+        return Snippet(_used(owner.snippet.imports, kept), kept)
+
+    def _name(self, owner: Owner, code: str) -> None:
+        """Give each name of a model's code the model's own name in front, once."""
+        renames = self._renames.setdefault(owner.number, {})
+        if owner.number in self.names:
+            base = self.names[owner.number]
+            for name in defined(code):
+                renames.setdefault(name, f"{base}_{name}")
+
+    def _stands(self, owner: Owner, line: str) -> bool:
+        """Say whether another model's tokenizer or processor is the same; its name is used then."""
+        found = _LOADED_BESIDE.match(line)
+        if not found:
+            return False
+        name, renames = found[1], self._renames[owner.number]
+        if self.names:
+            if line in self._beside:
+                renames[name] = self._beside[line]
+                return True
+            self._beside[line] = renames[name]
+            return False
+        stands = self._holds.get(name) == line
+        self._holds[name] = line
+        return stands
+
+
+def _used(imports: tuple[str, ...], lines: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the imports whose names the lines use."""
+    code = "\n".join(lines)
+    return tuple(
+        one for one in imports if re.search(rf"\b{re.escape(one.rsplit(' ', 1)[-1])}\b", code)
+    )
