@@ -10,6 +10,15 @@ sys.modules["hf_magics"] = None  # type: ignore[assignment] # an import of it fa
 
 import torch  # noqa: E402 - after the line above
 import transformers  # noqa: E402
+import transformers.pipelines  # noqa: E402 - transformers is lazy: each fork would import these
+from transformers import (  # noqa: E402, F401
+    AutoModel,
+    AutoTokenizer,
+    BertForMaskedLM,
+    BertTokenizer,
+    GPT2LMHeadModel,
+    T5ForConditionalGeneration,
+)
 
 transformers.utils.logging.disable_progress_bar()
 

@@ -265,12 +265,8 @@ def _shade(strength: float, colour: str) -> str:
 def _code(code: Code) -> str:
     if code.language != "python":
         return _text(code.text, keep_newlines=True)
-    return "".join(
-        f'<span style="{style}">{_text(text, keep_newlines=True)}</span>'
-        if style
-        else _text(text, keep_newlines=True)
-        for text, style in highlighted(code.text)
-    )
+    pieces = ((_text(text, keep_newlines=True), style) for text, style in highlighted(code.text))
+    return "".join(f'<span style="{css}">{one}</span>' if css else one for one, css in pieces)
 
 
 def _marked(marked: Marked) -> str:

@@ -39,7 +39,8 @@ def show_code(spec: CodeSpec, session: Session) -> CodeResult:
     paths = " and ".join(filter(None, (spec.to, spec.notebook)))
     main = told(_main(steps[0])) if len(steps) == 1 else ""
     heading = title(steps[0].spec) if len(steps) == 1 else _heading(spec, len(sections))
-    return CodeResult(code, heading, main=main, path=paths)
+    lost = session.forgotten if len(steps) > 1 else 0
+    return CodeResult(code, heading, main=main, path=paths, lost=lost)
 
 
 def _as_it_is(code: str) -> str:

@@ -13,7 +13,9 @@ _MOST = 32_768  # characters: a longer one is cut as any page is, and .code has 
 class CodeResult(Shown):
     """A script: ``.code``, which is also what ``print`` and a terminal show, and ``.path``."""
 
-    def __init__(self, code: str, title: str, *, main: str = "", path: str = "") -> None:
+    def __init__(
+        self, code: str, title: str, *, main: str = "", path: str = "", lost: int = 0
+    ) -> None:
         """Show a script.
 
         Args:
@@ -21,11 +23,13 @@ class CodeResult(Shown):
             title: What it does.
             main: The part of it that is what was asked for; the whole where it is empty.
             path: The file that it was written to, ``""`` where none was.
+            lost: How many steps of the session are not kept any more.
         """
         self.code = code
         self.path = path
         self._title = title
         self._main = main
+        self._lost = lost
 
     def page(self) -> Page:
         """The code, and where it was written."""
@@ -34,8 +38,12 @@ class CodeResult(Shown):
         if self._main and self._main != self.code:
             whole = Fold(f"The whole script, {count} with imports and the model", parts)
             parts = (Code(self._main.rstrip("\n"), "python"), whole)
-        said = (Note(f"written to {self.path}", "info"),) if self.path else ()
-        return Page(self._title, parts, said)
+        said = [Note(f"written to {self.path}", "info")] if self.path else []
+        if self._lost:
+            said.append(
+                Note(f"the first {plural(self._lost, 'step')} of the session are forgotten")
+            )
+        return Page(self._title, parts, tuple(said))
 
     def __repr__(self) -> str:
         """The script alone: what a terminal shows can be copied and run."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from hf_magics.modeling import quantizing
@@ -122,9 +123,10 @@ def save_snippet(loaded: LoadedModel, spec: SaveSpec) -> Snippet:
     lines = []
     if loaded.origin.kind == "gguf":
         lines += ["model.hf_quantizer = None", "del model.config.quantization_config"]
-    lines.append(call("model.save_pretrained", spec.path, **shards))
+    path = str(Path(spec.path).expanduser())  # of ~ transformers makes a folder of that name
+    lines.append(call("model.save_pretrained", path, **shards))
     lines += [
-        call(f"{name}.save_pretrained", spec.path)
+        call(f"{name}.save_pretrained", path)
         for name, held in (("tokenizer", loaded.tokenizer), ("processor", loaded.processor))
         if held is not None
     ]

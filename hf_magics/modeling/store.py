@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import re
 import threading
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[^\W\d][\w.-]*")
 _numbers = itertools.count(1)
+_MOST_STEPS = 10_000  # a loop of a script may call a verb a million times
 
 
 @dataclass(frozen=True)
@@ -125,13 +127,15 @@ class LoadedModel:
 class Session:
     """The store: ``session["bert"].model``, ``"bert" in session``, ``session.current``.
 
-    ``steps`` holds what every verb did that was run, in order, ``log`` their resolved specs.
+    ``steps`` holds what every verb did that was run, in order, ``log`` their resolved specs; of
+    very many the first are ``forgotten``, which is how many.
     """
 
     def __init__(self) -> None:
         self._models: dict[str, LoadedModel] = {}
         self._current = ""
-        self.steps: list[Step] = []
+        self.steps: deque[Step] = deque(maxlen=_MOST_STEPS)
+        self.forgotten = 0
         self.kept = Kept()
 
     def __contains__(self, name: object) -> bool:
@@ -161,6 +165,7 @@ class Session:
     def record(self, spec: Any, *pieces: Piece) -> str:
         """Keep what a verb did, and return the plain code that does it again."""
         step = Step(spec, pieces)
+        self.forgotten += len(self.steps) == _MOST_STEPS
         self.steps.append(step)
         return step.code
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import deque
 from pathlib import Path
 
 import nbformat
@@ -12,6 +13,7 @@ import hf_magics as hf
 from hf_magics.errors import InputError, OptionError, SaveError, SessionNameError
 from hf_magics.export.renaming import defined, renamed
 from hf_magics.export.sections import sections_of, whole
+from hf_magics.modeling import store
 from tests.home import lint, run_home
 
 TINY = "hidden_size=32 num_hidden_layers=2 num_attention_heads=2 intermediate_size=32"
@@ -194,3 +196,18 @@ def test_no_token_is_written(session, minilm, monkeypatch):
     assert lint(result.code) == ""
     steps = session.steps
     assert "hf_secret" not in whole(sections_of(steps))
+
+
+def test_of_very_many_steps_the_first_are_forgotten(session, minilm, monkeypatch):
+    """A loop that runs for ever does not fill the memory, and the page says what is missing."""
+    monkeypatch.setattr(session, "steps", deque(maxlen=3))
+    monkeypatch.setattr(store, "_MOST_STEPS", 3)
+    monkeypatch.setattr(session, "forgotten", 0)
+    hf.new("bert", hidden_size=32, num_hidden_layers=1, num_attention_heads=2, name="it", seed=1)
+    for ids in ([1, 2], [3, 4], [5, 6], [7, 8]):
+        hf.infer(ids, task="features")
+    result = hf.code(all=True)
+    assert "[1, 2]" not in result.code
+    assert result.code.count("BertModel(config)") == 1
+    assert "the first 2 steps of the session are forgotten" in result._repr_html_()
+    run_home(result.code)

@@ -113,6 +113,14 @@ def test_code_saves_the_same(hf, tmp_path, masked_bert):
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
+def test_code_saves_below_the_home_folder(hf, tmp_path, masked_bert, monkeypatch):
+    """Transformers takes ~ for the name of a folder, and so the script has the path itself."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    hf.load(str(masked_bert), name="bert")
+    saved = hf.save("~/out")
+    assert f'model.save_pretrained("{tmp_path}/out")' in saved.code
+
+
 def test_a_folder_with_anything_in_it_is_refused(hf, bert, tmp_path):
     """Without --overwrite a folder that is not empty stays as it is."""
     (tmp_path / "notes.txt").write_text("mine")

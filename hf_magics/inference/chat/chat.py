@@ -13,7 +13,7 @@ from hf_magics.inference.chat.replying import Replied
 from hf_magics.inference.chat.results import ChatResult, Said, TurnResult
 from hf_magics.inference.chat.snippets import messages_snippet
 from hf_magics.inference.chat.talking import Talker, talker_of
-from hf_magics.inference.generation.options import as_run
+from hf_magics.inference.generation.resolved import as_run
 from hf_magics.inference.generation.results import GenerateResult
 from hf_magics.inference.generation.written import INTERRUPTED, Written
 from hf_magics.modeling.snippets import pieces_of

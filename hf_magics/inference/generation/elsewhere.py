@@ -19,7 +19,8 @@ from hf_magics.inference.checks import check_texts
 from hf_magics.inference.generation.asking import fitted_to, plan_for
 from hf_magics.inference.generation.encoding import Prompts
 from hf_magics.inference.generation.notes import interrupt_notes, never_notes
-from hf_magics.inference.generation.options import Plan, as_run
+from hf_magics.inference.generation.options import Plan
+from hf_magics.inference.generation.resolved import as_run
 from hf_magics.inference.generation.results import GenerateResult, named_ids
 from hf_magics.inference.generation.writer import EITHER, End, Piece, Prompt, PromptRead, Writer
 from hf_magics.inference.generation.written import INTERRUPTED, Sequence_, Written

@@ -17,8 +17,9 @@ from hf_magics.errors import FitError, InputError, MissingExtraError, OptionErro
 from hf_magics.inference.generation.elsewhere import generate_with
 from hf_magics.inference.generation.encoding import Prompts, encode_prompts, fitted
 from hf_magics.inference.generation.notes import notes_on, notes_on_end
-from hf_magics.inference.generation.options import Plan, as_run, plan, seeded
+from hf_magics.inference.generation.options import Plan, plan, seeded
 from hf_magics.inference.generation.recording import Recorder
+from hf_magics.inference.generation.resolved import as_run
 from hf_magics.inference.generation.results import GenerateResult
 from hf_magics.inference.generation.snippets import generate_snippet
 from hf_magics.inference.generation.telling import Teller, telling

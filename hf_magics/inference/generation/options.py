@@ -18,7 +18,7 @@ from hf_magics.inference.generation import fields
 from hf_magics.inference.running import need_torch, writing_start
 from hf_magics.modeling.store import LoadedModel
 from hf_magics.modeling.watching import watched
-from hf_magics.specs import ChatSpec, GenerateSpec
+from hf_magics.specs import GenerateSpec
 
 FIELDS = {
     "max_new_tokens": "max_new_tokens",
@@ -40,7 +40,7 @@ SAMPLING = (
     *("typical_p", "epsilon_cutoff", "eta_cutoff"),
 )
 USELESS_SEED = "the seed changed nothing: the likeliest tokens were taken, none was drawn"
-_LENGTHS = ("max_new_tokens", "max_length")
+LENGTHS = ("max_new_tokens", "max_length")
 _BEAMS = (GenerationMode.BEAM_SEARCH, GenerationMode.BEAM_SAMPLE)
 _PLAIN = (GenerationMode.GREEDY_SEARCH, GenerationMode.SAMPLE)
 
@@ -154,22 +154,6 @@ def seeded(loaded: LoadedModel, spec: GenerateSpec, made: Plan) -> Plan:
 def stop_strings(given: Any) -> tuple[str, ...]:
     """Return the strings of the field ``stop_strings``, which may be one, several or None."""
     return (given,) if isinstance(given, str) else tuple(given or ())
-
-
-def as_run(spec: GenerateSpec | ChatSpec, loaded: LoadedModel, made: Plan) -> Any:
-    """Return the spec with the model, the limit and the seed that were used."""
-    return dataclasses.replace(
-        spec,
-        name=loaded.name,
-        max_new_tokens=made.limit,
-        seed=made.seed,
-        extra=_without_lengths(spec.extra),
-    )
-
-
-def _without_lengths(extra: tuple[tuple[str, Any], ...]) -> tuple[tuple[str, Any], ...]:
-    """Return what ``--set`` gave without the limits: a resolved spec has the limit by itself."""
-    return tuple((name, value) for name, value in extra if name not in _LENGTHS)
 
 
 def line_words(spec: GenerateSpec, check_name: Callable[[str], None]) -> dict[str, Any]:

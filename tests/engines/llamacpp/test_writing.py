@@ -7,6 +7,7 @@ import hf_magics as hf
 from hf_magics.engines.llamacpp.chances import Sampling, described
 from hf_magics.errors import InputError
 from tests.engines.llamacpp.conftest import PROMPT, plain_text
+from tests.home import run_home
 from tests.inference.plain import notes
 
 MESSAGES = [{"role": "user", "content": "What is the capital of France?"}]
@@ -35,10 +36,7 @@ def test_greedy_text_is_that_of_llama_cpp(smol, plain):
     result = hf.generate(prompts, max_new_tokens=12)
     assert result.text == [plain_text(plain, prompt) for prompt in prompts]
     assert "hf_magics" not in result.code
-    names: dict = {}
-    exec(result.code, names)
-    names["llm"].close()
-    assert names["texts"] == result.text
+    assert texts_of(result.code) == result.text
 
 
 def test_drawn_text_is_that_of_llama_cpp(smol, plain):
@@ -129,10 +127,7 @@ def test_the_code_keeps_the_stop_string_as_the_result_does(smol):
 
 def texts_of(code) -> list[str]:
     """What a result's code writes."""
-    names: dict = {}
-    exec(code, names)
-    names["llm"].close()
-    return names["texts"]
+    return run_home(code)["texts"]
 
 
 def test_an_end_token_ends_the_text(smol):

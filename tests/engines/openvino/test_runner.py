@@ -12,6 +12,7 @@ import torch
 
 from hf_magics.errors import EngineError
 from tests.engines.conftest import HEADS, farthest, notes, rows
+from tests.home import run_home
 
 EXACT = 1e-4
 TEXTS = {
@@ -215,19 +216,12 @@ def test_the_same_line_again_gives_what_is_there(hf, tiny):
     assert hf.load(tiny()).model is not first
 
 
-def test_the_plain_code_does_the_same(hf, tiny, tmp_path):
+def test_the_plain_code_does_the_same(hf, tiny):
     """``.code`` runs without this package, and its outputs are those of the page."""
     hf.load(tiny("token-classification"), name="fast", task="token-classification",
             engine="openvino", quantize="int8")  # fmt: skip
     result = hf.infer(PLAIN)
-    end = "\nimport sys\nassert not any(n.startswith('hf_magics') for n in sys.modules)\n"
-    script = tmp_path / "script.py"
-    script.write_text(f"{result.code}{end}torch.save(dict(outputs), 'out.pt')\n")
-    done = subprocess.run(
-        [sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    found = torch.load(tmp_path / "out.pt")
+    found = run_home(result.code)["outputs"]
     assert (found["logits"] - result.outputs.logits).abs().max() < EXACT
 
 
