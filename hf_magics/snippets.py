@@ -87,12 +87,12 @@ def assigned(name: str, values: list[Any]) -> str:
     return f"{name} = [\n" + "".join(f"    {_literal(one)},\n" for one in values) + "]"
 
 
-_SECRETS = {"token", "use_auth_token", "api_key", "password"}
+_SECRETS = {"token", "use_auth_token"}
 
 
 def _keyword(name: str, value: object) -> str:
     """Return the source of a keyword's value: a secret is no part of a script."""
-    if name in _SECRETS and isinstance(value, str):
+    if name in _SECRETS and isinstance(value, str) and not isinstance(value, Name):
         return 'os.environ["HF_TOKEN"]'
     return _literal(value)
 

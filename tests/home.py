@@ -37,6 +37,7 @@ def run_home(code: str, **given: Any) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         there = Path(folder)
         filled = _FILL_IN.sub(lambda found: f"# {found[0]}", code)
+        (there / "cwd.txt").write_text(str(Path.cwd()), encoding="utf-8")
         (there / "script.py").write_text(filled, encoding="utf-8")
         torch.save({name: _packed(value) for name, value in given.items()}, there / "given.pt")
         said = _ask(folder)

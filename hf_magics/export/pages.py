@@ -46,8 +46,10 @@ class CodeResult(Shown):
         return Page(self._title, parts, tuple(said))
 
     def __repr__(self) -> str:
-        """The script alone: what a terminal shows can be copied and run."""
-        code = visible(self.code.rstrip("\n"), keep_newlines=True)
+        """The script, what it is in comments above it: a terminal's page can be copied and run."""
+        page = self.page()
+        said = "".join(f"# {one}\n" for one in (page.title, *(note.text for note in page.notes)))
+        code = visible(said + self.code.rstrip("\n"), keep_newlines=True)
         return code if len(code) <= _MOST else super().__repr__()
 
     def __str__(self) -> str:

@@ -127,7 +127,8 @@ def test_the_page_has_what_matters_first(worked):
     assert html.index("texts = ") < html.index("<details") < html.index("from_pretrained")
     assert "color:" in html
     assert "<script" not in html
-    assert repr(result) == result.code.rstrip("\n")
+    title = "# Run 2 texts through one-model: fill-mask\n"
+    assert repr(result) == title + result.code.rstrip("\n")
 
 
 def test_what_can_not_be_had_is_said(session):

@@ -140,7 +140,7 @@ def test_code_gives_the_same_tensors(bert, session, minilm, keep):
     hf.load(minilm, name="mini")
     for texts in (LINES, "Hello!"):
         result = hf.infer(texts, capture=[OUTPUTS, "pooler", "encoder"], keep=keep)
-        made = run_home(f"{result.code}\nleft = {HOOKS_LEFT}")
+        made = run_home(f"{result.code}\nleft = {HOOKS_LEFT}\n")
         assert same(made["captured"], result.captured)
         assert made["left"] == 0
 

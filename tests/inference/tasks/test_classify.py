@@ -188,7 +188,8 @@ def test_options_without_use_are_refused(sorter, session, options, said):
 
 def code_gives(result, model, tokenizer) -> dict:
     """Run the code of a result where hf_magics is not, and return its variables."""
-    return run_home(result.code, sorter=model, tokenizer=tokenizer)
+    given = {hf.session.current_name: model, "tokenizer": tokenizer}
+    return run_home(result.code, **given)
 
 
 def test_the_code_gives_the_same(sorter, tokenizer):

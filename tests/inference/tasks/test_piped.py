@@ -166,7 +166,7 @@ def test_a_chat_template_is_used_where_there_is_one(load_tiny, session):
     )
     result = hf.infer([(IMAGE, "a picture of")], max_new_tokens=4, variable="asked")
     processor = session["captioner"].processor
-    code = result.code.replace("\npipe = ", "\nprocessor = given\npipe = ")
+    code = result.code.replace("\npipe = ", "\nprocessor = given  # noqa: F821\npipe = ")
     answers = run_code(code, asked=[(IMAGE, "a picture of")], given=processor)["answers"]
     assert result.text == [answers[0][0]["generated_text"]]
     assert not any("chat" in note for note in result._notes)
