@@ -81,7 +81,7 @@ REASONS: tuple[tuple[str, str], ...] = (
     ),
     (r"tokenizer\.src_lang = ", "The tokenizer marks the text with the language that it is in."),
     # looking inside
-    (r"^(first|second)_model = ", "Both are kept, to be put side by side."),
+    (r"^(left|right) = ", "Both are kept, to be put side by side."),
     (r"^max_abs_diff, cosine = ", "What is found stands here, by the path of each module."),
     (r"^def weights_of\(", "Buffers that are no part of a checkpoint are left out."),
     (r"^def values\(", "In float64 the comparison itself rounds nothing away."),

@@ -10,8 +10,9 @@ from hf_magics.modeling.store import LoadedModel
 from hf_magics.snippets import Snippet
 from hf_magics.specs import CompareSpec, InferSpec
 
-_MODELS = ("first_model", "second_model")
-_OUTPUTS = ("first_outputs", "second_outputs")
+# a model of the session may be called first: its variables end in _model, as none of these do
+_MODELS = ("left", "right")
+_OUTPUTS = ("left_outputs", "right_outputs")
 
 _WEIGHTS = """\
 max_abs_diff, cosine = {}, {}
@@ -29,8 +30,8 @@ def values(tensors):
     return torch.cat([tensor.double().cpu().flatten() for tensor in whole])
 
 
-modules = {path.removeprefix(PREFIX_OTHER): module for path, module in second_model.named_modules()}
-for path, module in first_model.named_modules():
+modules = {path.removeprefix(PREFIX_OTHER): module for path, module in right.named_modules()}
+for path, module in left.named_modules():
     same = modules.get(path.removeprefix(PREFIX_ONE))
     mine, its = weights_of(module), weights_of(same) if same is not None else []
     if mine and [tensor.shape for tensor in mine] == [tensor.shape for tensor in its]:
@@ -82,7 +83,7 @@ def _outputs(ran: RanBoth) -> tuple[str, ...]:
     """Return the lines that compare the main outputs, at tokens and not at padding."""
     main = ran.outputs.pairs.main
     return (
-        f"a, b = (out.{main}.double().cpu() for out in (first_outputs, second_outputs))",
+        f"a, b = (out.{main}.double().cpu() for out in (left_outputs, right_outputs))",
         'mask = inputs.get("attention_mask")',
         "if mask is not None and mask.shape == a.shape[:2]:  # padding means nothing",
         "    a, b = a[mask.cpu().bool()], b[mask.cpu().bool()]",
