@@ -5,6 +5,7 @@ import transformers
 from transformers import AutoTokenizer
 
 import hf_magics
+from hf_magics.modeling.snippets import model_snippet
 from tests.modeling.tiny import same
 
 pytestmark = pytest.mark.slow
@@ -31,7 +32,7 @@ def test_it_has_its_head_and_tokenizer(hf, smol, smollm2):
     ids = smol.tokenizer("The capital of France is", return_tensors="pt")
     made = smol.model.generate(**ids, max_new_tokens=1, do_sample=False)
     assert smol.tokenizer.decode(made[0]) == "The capital of France is Paris"
-    assert "gguf_file=" in hf.session.steps[0].code
+    assert "gguf_file=" in "\n".join(model_snippet(smol).lines)
 
 
 def test_it_is_saved_and_stays_as_it_was(hf, smol, tmp_path):

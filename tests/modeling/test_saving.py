@@ -118,7 +118,8 @@ def test_code_saves_below_the_home_folder(hf, tmp_path, masked_bert, monkeypatch
     monkeypatch.setenv("HOME", str(tmp_path))
     hf.load(str(masked_bert), name="bert")
     saved = hf.save("~/out")
-    assert f'model.save_pretrained("{tmp_path}/out")' in saved.code
+    assert f'"{tmp_path}/out"' in saved.code
+    assert "~" not in saved.code
 
 
 def test_a_folder_with_anything_in_it_is_refused(hf, bert, tmp_path):
