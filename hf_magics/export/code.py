@@ -8,12 +8,12 @@ from hf_magics.display.words import nearest, sentence_list
 from hf_magics.errors import InputError, OptionError, SessionNameError
 from hf_magics.export.pages import CodeResult
 from hf_magics.export.reasons import explained
-from hf_magics.export.sections import Section, sections_of, whole
+from hf_magics.export.sections import Section, head, sections_of, whole
 from hf_magics.export.titles import title
 from hf_magics.export.writing import notebook, write
 from hf_magics.modeling.steps import Step
 from hf_magics.modeling.store import Session
-from hf_magics.snippets import arranged, body, imported
+from hf_magics.snippets import arranged, body
 from hf_magics.specs import CodeSpec
 
 
@@ -52,7 +52,7 @@ def _heading(spec: CodeSpec, count: int) -> str:
 
 
 def _chosen(spec: CodeSpec, session: Session) -> list[Step]:
-    steps = [one for one in session.steps if any(_has_code(one))]
+    steps = [one for one in session.steps if _has_code(one)]
     if spec.name and spec.everything:
         raise OptionError("a name takes what was done with that model, --all the whole session")
     if not steps:
@@ -64,8 +64,8 @@ def _chosen(spec: CodeSpec, session: Session) -> list[Step]:
     return _with(spec.name, steps, session) if spec.name else steps[-1:]
 
 
-def _has_code(step: Step) -> list[bool]:
-    return [bool(one.snippet.lines or one.owner is not None) for one in step.pieces]
+def _has_code(step: Step) -> bool:
+    return any(one.snippet.lines or one.owner is not None for one in step.pieces)
 
 
 def _with(name: str, steps: list[Step], session: Session) -> list[Step]:
@@ -90,10 +90,8 @@ def _main(step: Step) -> str:
 
 
 def _cells(sections: list[Section], told: Callable[[str], str]) -> list[tuple[str, str]]:
-    imports = imported(line for one in sections for line in one.imports)
-    given = "\n".join(dict.fromkeys(line for one in sections for line in one.given))
-    first = arranged(imports, given)
-    cells = [("", first)] if first.strip() else []
+    first = head(sections)
+    cells = [("", first)] if first else []
     for number, one in enumerate(sections, 1):
         cells.append((f"## {number}. {title(one.spec)}", told(arranged(*one.blocks))))
     return cells

@@ -16,6 +16,9 @@ from hf_magics.specs import SaveSpec
 _LOADED_BESIDE = re.compile(r"(tokenizer|processor) = \w+\.from_pretrained\(")
 
 
+_COMPANIONS = ("model = ", "tokenizer = ", "processor = ")
+
+
 @dataclass(frozen=True)
 class Section:
     """What a step adds to a script: its own code, with what is imported and filled in for it."""
@@ -30,25 +33,30 @@ def sections_of(steps: Iterable[Step]) -> list[Section]:
     """Return the sections of a script that does the steps in order.
 
     A model is made once, where it is first needed, and moved where it was moved. A step that was
-    repeated stands where it was done last. Where models alternate, ``model`` and the other names
-    of each get the name of the model in front.
+    repeated stands where it was done last. Where models alternate, or one of several is filled in
+    above the code, ``model`` and the other names of each get the name of the model in front.
     """
     chosen = _without_repeats(list(steps))
-    writer = _Writer(_names(chosen) if _alternate(chosen) else {})
+    writer = _Writer(_names(chosen) if _alternate(chosen) or _filled_in(chosen) else {})
     made = (writer.section(step) for step in chosen)
     return [one for one in made if one.blocks]
 
 
 def whole(sections: Sequence[Section], headings: Sequence[str] = ()) -> str:
     """Return the sections as one script, each under its heading where there are several."""
-    imports = imported(line for one in sections for line in one.imports)
-    above = "\n".join(dict.fromkeys(line for one in sections for line in one.given))
-    blocks = [imports, above]
+    blocks = [head(sections)]
     for number, one in enumerate(sections):
         first, *rest = one.blocks
         heading = f"# {headings[number]}\n" if headings else ""
         blocks += [f"{heading}{first}", *rest]
     return arranged(*blocks)
+
+
+def head(sections: Sequence[Section]) -> str:
+    """Return what stands above all sections: the imports, and what is to be filled in."""
+    imports = imported(line for one in sections for line in one.imports)
+    above = "\n".join(dict.fromkeys(line for one in sections for line in one.given))
+    return "\n\n".join(filter(None, (imports, above)))
 
 
 def _without_repeats(steps: list[Step]) -> list[Step]:
@@ -73,6 +81,12 @@ def _alternate(steps: Iterable[Step]) -> bool:
         if not in_turn or in_turn[-1] != owner.number:
             in_turn.append(owner.number)
     return len(set(in_turn)) < len(in_turn)
+
+
+def _filled_in(steps: Iterable[Step]) -> bool:
+    """Say whether one of several models is filled in, which the code of another would overwrite."""
+    made = {owner.number: owner.snippet.lines for owner in _owners(steps)}
+    return len(made) > 1 and any(isinstance(one, Given) for some in made.values() for one in some)
 
 
 def _names(steps: Iterable[Step]) -> dict[int, str]:
@@ -123,17 +137,24 @@ class _Writer:
             if counted[line] > written[line]:
                 new.append(line)
         written |= counted
-        code = "\n".join(owner.snippet.lines)
-        self._name(owner, code)
+        self._name(owner)
         kept = tuple(line for line in new if not self._stands(owner, line))
         return Snippet(_used(owner.snippet.imports, kept), kept)
 
-    def _name(self, owner: Owner, code: str) -> None:
-        """Give each name of a model's code the model's own name in front, once."""
+    def _name(self, owner: Owner) -> None:
+        """Give each name of a model's code the model's own name in front, once.
+
+        The notebook's own name of what is filled in stays as it is.
+        """
         renames = self._renames.setdefault(owner.number, {})
+        lines = [
+            line
+            for line in owner.snippet.lines
+            if not isinstance(line, Given) or line.startswith(_COMPANIONS)
+        ]
         if owner.number in self.names:
             base = self.names[owner.number]
-            for name in defined(code):
+            for name in defined("\n".join(lines)):
                 renames.setdefault(name, f"{base}_{name}")
 
     def _stands(self, owner: Owner, line: str) -> bool:

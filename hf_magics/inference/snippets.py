@@ -9,7 +9,7 @@ import torch
 
 from hf_magics.inference.pairs import split_pair
 from hf_magics.inference.tokenizing import Encoded
-from hf_magics.snippets import Name, Snippet, call, given, quoted
+from hf_magics.snippets import Name, Snippet, assigned, call, given, quoted
 from hf_magics.specs import InferSpec, TokensSpec
 
 
@@ -182,10 +182,7 @@ def _columns(pairs: list[tuple[str, ...]], variable: str) -> tuple[list[Name], l
         one = f"texts = {name}"
         two = f'texts, pairs = map(list, zip(*(text.split("\\t", 1) for text in {name})))'
         return [Name(name) for name in names], [line, one if len(columns) == 1 else two]
-    lines = [
-        f"{name} = {call('', list(column))[1:-1].strip().removesuffix(',')}"
-        for name, column in zip(names, columns, strict=True)
-    ]
+    lines = [assigned(*one) for one in zip(names, map(list, columns), strict=True)]
     return [Name(name) for name in names], lines
 
 

@@ -15,6 +15,7 @@ from hf_magics.export.renaming import defined, renamed
 from hf_magics.export.sections import sections_of, whole
 from hf_magics.modeling import store
 from tests.home import lint, run_home
+from tests.inference.plain import byte_level
 
 TINY = "hidden_size=32 num_hidden_layers=2 num_attention_heads=2 intermediate_size=32"
 
@@ -212,3 +213,18 @@ def test_of_very_many_steps_the_first_are_forgotten(session, minilm, monkeypatch
     assert result.code.count("BertModel(config)") == 1
     assert "the first 2 steps of the session are forgotten" in result._repr_html_()
     run_home(result.code)
+
+
+def test_what_is_filled_in_is_not_overwritten(session, minilm):
+    """A tokenizer of the notebook, behind a model that loads one of its own under the same name."""
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    hf.new("bert", name="first", seed=1, tokenizer=minilm, **sizes)
+    hf.infer("A cat.", task="features")
+    model, other = hf.session["first"].model, byte_level()
+    hf.add(model, other, "mine")
+    result = hf.infer("the fox", task="features")
+    code = hf.code(all=True).code
+    assert lint(code) == ""
+    found = run_home(code, mine=model, mine_tokenizer=other)
+    assert found["inputs"]["input_ids"].tolist() == other(["the fox"])["input_ids"]
+    assert torch.equal(found["outputs"].last_hidden_state, result.outputs.last_hidden_state)

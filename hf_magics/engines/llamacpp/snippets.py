@@ -7,7 +7,7 @@ from typing import Any
 
 from hf_magics.engines.llamacpp.chances import Sampling
 from hf_magics.inference.generation.options import Plan
-from hf_magics.snippets import Name, Snippet, call
+from hf_magics.snippets import Name, Snippet, assigned, call
 
 CHAT_FORMAT = "chat_template.default"  # the file's own template, not one that looks like it
 
@@ -45,7 +45,7 @@ def writing(
     if several:
         words["seed"] = Name(f"{made.seed} + number")
     loop = f" for number in range({made.sequences})" if several else ""
-    prompts = f"prompts = {call('', list(given))[1:-1].strip().removesuffix(',')}"
+    prompts = assigned("prompts", list(given))
     completion = call("llm.create_completion", Name("prompt"), **words)
     if made.stop:
         above = _reading('choice["text"]')

@@ -8,7 +8,7 @@ from hf_magics.display.numbers import plural
 from hf_magics.inference.generation.encoding import Prompts, padding_of
 from hf_magics.inference.generation.options import Plan
 from hf_magics.inference.snippets import is_long, tensor_lines
-from hf_magics.snippets import Name, Snippet, call, given, quoted
+from hf_magics.snippets import Name, Snippet, assigned, call, given, quoted
 from hf_magics.specs import GenerateSpec
 
 
@@ -63,7 +63,7 @@ def _from_texts(spec: GenerateSpec, prompts: Prompts, *, decoder: bool) -> list[
         name, line = given(spec.variable, f"a list of {plural(len(texts), 'prompt')}")
         lines = [line, f"texts = {name}"]
     else:
-        lines = [f"texts = {call('', list(texts))[1:-1].strip().removesuffix(',')}"]
+        lines = [assigned("texts", list(texts))]
     words: dict[str, Any] = {"return_tensors": "pt"}
     if len(texts) > 1:
         words |= {"padding": True, "padding_side": padding_of(decoder=decoder)}
