@@ -85,7 +85,7 @@ def test_a_long_text_is_cut_to_the_line(terminal, monkeypatch):
     line = TerminalLine()
     line.show("loading " + "x" * 40)
     line.clear()
-    written = os.read(terminal, 4096).decode()
+    written = terminal()
     drawn = [part.rstrip() for part in written.split("\r") if part.strip()]
     assert drawn == ["loading xxxxxxxxxx…"]
     assert "\n" not in written
@@ -105,9 +105,21 @@ def test_a_bar_of_another_library_is_not_moved_by_ours(terminal):
 
 @pytest.fixture
 def terminal(monkeypatch):
-    """A real terminal as standard error; gives its other end, to read what was written."""
+    """A real terminal as standard error; gives a function that reads all that was written.
+
+    It passes on what is written when it comes to that: one read may find only the start of it.
+    """
     other_end, end = pty.openpty()
+
+    def written() -> str:
+        file.write("\0")
+        file.flush()
+        text = b""
+        while not text.endswith(b"\0"):
+            text += os.read(other_end, 4096)
+        return text[:-1].decode()
+
     with os.fdopen(end, "w") as file:
         monkeypatch.setattr("sys.__stderr__", file)
-        yield other_end
+        yield written
     os.close(other_end)
