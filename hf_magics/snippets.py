@@ -6,9 +6,10 @@ Each loader and each task keeps its snippet beside the code that it mirrors.
 from __future__ import annotations
 
 import keyword
+import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,21 +23,40 @@ class Snippet:
 
 
 class Given(str):
-    """A line that stands above the code: a name for what a script can't hold, left to fill in."""
+    """A line that stands above the code: a name for what a script can't hold, left to fill in.
 
-    __slots__ = ()
+    ``content`` is a hash of what it stands for, where that is known: a variable may change.
+    """
+
+    __slots__ = ("content",)
+    content: int
+
+    @property
+    def name(self) -> str:
+        """The name that is to be filled in."""
+        return self.partition(" = ")[0]
+
+    def called(self, name: str) -> Given:
+        """Return the line that gives the same another name."""
+        made = Given(f"{name}{self[len(self.name) :]}")
+        made.content = self.content
+        return made
 
 
-def given(expression: str, about: str) -> tuple[str, Given]:
+def given(expression: str, about: str, content: Hashable = None) -> tuple[str, Given]:
     """Return a name for something of the notebook, and the line that says to fill it in.
 
     Args:
         expression: What it is called there: a variable, or ``df.text``.
         about: What it is.
+        content: The thing itself, where it is known by its hash: the next of that name may be
+            another.
     """
     name = expression if expression.isidentifier() else re.sub(r"\W+", "_", expression).strip("_")
     name = name if name.isidentifier() and not keyword.iskeyword(name) else f"given_{name}"
-    return name, Given(f"{name} = ...  # {about}: fill it in")
+    line = Given(f"{name} = ...  # {about}: fill it in")
+    line.content = hash(content)
+    return name, line
 
 
 def script(*snippets: Snippet) -> str:
@@ -47,8 +67,8 @@ def script(*snippets: Snippet) -> str:
 
 
 def needed(snippet: Snippet) -> tuple[str, ...]:
-    """Return the imports of a snippet, with the one for what it reads of the environment."""
-    reads = any("os.environ[" in line for line in snippet.lines)
+    """Return the imports of a snippet, with the one for the environment and the home folder."""
+    reads = any("os.environ[" in line or "os.path." in line for line in snippet.lines)
     return (*snippet.imports, "import os") if reads else snippet.imports
 
 
@@ -71,7 +91,7 @@ def call(function: str, *arguments: object, **keywords: object) -> str:
 
     A ``Name`` among them stands as it is.
     """
-    parts = [_literal(value) for value in arguments]
+    parts = [literal(value) for value in arguments]
     parts += [f"{name}={_keyword(name, value)}" for name, value in keywords.items()]
     line = f"{function}({', '.join(parts)})"
     if len(line) <= _WIDTH:
@@ -79,12 +99,15 @@ def call(function: str, *arguments: object, **keywords: object) -> str:
     return f"{function}(\n" + "".join(f"    {part},\n" for part in parts) + ")"
 
 
-def assigned(name: str, values: list[Any]) -> str:
+def assigned(name: str, values: Sequence[Any]) -> str:
     """Return the line that gives a name to a list, a value a line where it is long."""
-    line = f"{name} = {_literal(values)}"
-    if len(line) <= _WIDTH:
-        return line
-    return f"{name} = [\n" + "".join(f"    {_literal(one)},\n" for one in values) + "]"
+    line = f"{name} = {literal(values)}"
+    return line if len(line) <= _WIDTH else f"{name} = {listed(values)}"
+
+
+def listed(values: Sequence[Any]) -> str:
+    """Return the source of a list, a value a line."""
+    return "[\n" + "".join(f"    {literal(one)},\n" for one in values) + "]"
 
 
 _SECRETS = {"token", "use_auth_token"}
@@ -94,7 +117,24 @@ def _keyword(name: str, value: object) -> str:
     """Return the source of a keyword's value: a secret is no part of a script."""
     if name in _SECRETS and isinstance(value, str) and not isinstance(value, Name):
         return 'os.environ["HF_TOKEN"]'
-    return _literal(value)
+    return literal(value)
+
+
+class FromHome(str):
+    """A path that was given with ``~``: whole, and in a script as it was given."""
+
+    __slots__ = ("given",)
+    given: str
+
+
+def from_home(path: str) -> str:
+    """Return a path whole, where it begins with ``~``: a `FromHome`, as transformers takes none."""
+    whole = os.path.expanduser(path)  # noqa: PTH111 - the rest of it as it was given
+    if whole == path:
+        return path
+    made = FromHome(whole)
+    made.given = path
+    return made
 
 
 class Name(str):
@@ -106,16 +146,19 @@ class Name(str):
 _WIDTH = 88
 
 
-def _literal(value: object) -> str:
+def literal(value: object) -> str:
+    """Return the source of a value; a ``Name`` stands as it is."""
     if isinstance(value, Name):
         return str(value)
+    if isinstance(value, FromHome):
+        return f"os.path.expanduser({quoted(value.given)})"
     if isinstance(value, str):
         return quoted(value)
     if isinstance(value, list | tuple):
-        inner = ", ".join(_literal(item) for item in value)
+        inner = ", ".join(literal(item) for item in value)
         return f"[{inner}]"
     if isinstance(value, dict):
-        inner = ", ".join(f"{_literal(key)}: {_literal(one)}" for key, one in value.items())
+        inner = ", ".join(f"{literal(key)}: {literal(one)}" for key, one in value.items())
         return f"{{{inner}}}"
     return repr(value)
 

@@ -6,6 +6,8 @@ fork of it, so that it begins as fresh and takes no second more than it has to.
 
 import atexit
 import copy
+import json
+import os
 import re
 import subprocess
 import sys
@@ -43,6 +45,29 @@ def run_home(code: str, **given: Any) -> dict[str, Any]:
         said = _ask(folder)
         assert said == "done", (there / "error.txt").read_text(encoding="utf-8")
         return torch.load(there / "found.pt", weights_only=False)
+
+
+def run_alone(code: str, shown: str, **env: str | None) -> Any:
+    """Run a script as `run_home` does, in a process that it has from the start, with its warnings.
+
+    Args:
+        code: The script.
+        shown: An expression for what is returned, of JSON's types.
+        env: Variables of the environment; None takes one away.
+
+    Raises:
+        AssertionError: It fails there, and the message is what it said.
+    """
+    whole = f"{_WITHOUT_US}{code}\nimport json\nprint(json.dumps({shown}))"
+    around = {name: one for name, one in {**os.environ, **env}.items() if one is not None}
+    done = subprocess.run(
+        [sys.executable, "-c", whole], capture_output=True, text=True, check=False, env=around
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+_WITHOUT_US = 'import sys\nsys.modules["hf_magics"] = None\n'
 
 
 def _packed(value: Any) -> Any:

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, count
 from typing import Any
 
 from hf_magics.export.renaming import defined, renamed
@@ -37,7 +38,8 @@ def sections_of(steps: Iterable[Step]) -> list[Section]:
     above the code, ``model`` and the other names of each get the name of the model in front.
     """
     chosen = _without_repeats(list(steps))
-    writer = _Writer(_names(chosen) if _alternate(chosen) or _filled_in(chosen) else {})
+    named = _names(chosen) if _alternate(chosen) or _filled_in(chosen) else {}
+    writer = _Writer(named, _overwritten(chosen))
     made = (writer.section(step) for step in chosen)
     return [one for one in made if one.blocks]
 
@@ -61,13 +63,19 @@ def head(sections: Sequence[Section]) -> str:
 
 def _without_repeats(steps: list[Step]) -> list[Step]:
     """Leave out what is done again later. Saving is not: the files may have changed between."""
-    codes = [step.code for step in steps]
-    last = {code: at for at, code in enumerate(codes)}
+    done = [(step.code, _contents(step)) for step in steps]
+    last = {one: at for at, one in enumerate(done)}
     return [
         step
         for at, step in enumerate(steps)
-        if last[codes[at]] == at or isinstance(step.spec, SaveSpec)
+        if last[done[at]] == at or isinstance(step.spec, SaveSpec)
     ]
+
+
+def _contents(step: Step) -> tuple[int, ...]:
+    """Return hashes of what is filled in: the same code may have run on something else."""
+    lines = (line for piece in step.pieces for line in piece.snippet.lines)
+    return tuple(line.content for line in lines if isinstance(line, Given))
 
 
 def _owners(steps: Iterable[Step]) -> Iterator[Owner]:
@@ -89,6 +97,15 @@ def _filled_in(steps: Iterable[Step]) -> bool:
     return len(made) > 1 and any(isinstance(one, Given) for some in made.values() for one in some)
 
 
+def _overwritten(steps: Sequence[Step]) -> set[str]:
+    """Return the names that code of several steps gives to something, lest one be filled in."""
+    if len(steps) == 1:
+        return set()
+    made = [piece.snippet for step in steps for piece in step.pieces]
+    made += [owner.snippet for owner in _owners(steps)]
+    return {name for one in made for name in defined(body(one))}
+
+
 def _names(steps: Iterable[Step]) -> dict[int, str]:
     """Return a Python name for each model by its number: two of one name are told apart."""
     found: dict[int, str] = {}
@@ -106,6 +123,8 @@ class _Writer:
     """Writes section after section, and knows what stands in the script already."""
 
     names: dict[int, str]
+    overwritten: set[str]
+    _filled: dict[tuple[str, int], str] = field(default_factory=dict)  # what is given, its name
     _written: dict[int, Counter[str]] = field(default_factory=dict)
     _renames: dict[int, dict[str, str]] = field(default_factory=dict)
     _beside: dict[str, str] = field(default_factory=dict)  # a line, and the name that it gave
@@ -117,7 +136,7 @@ class _Writer:
         given: list[str] = []
         blocks: list[str] = []
         for piece in step.pieces:
-            snippets = [piece.snippet]
+            snippets = [self._filled_in(piece.snippet)]
             if piece.owner is not None:
                 snippets.insert(0, self._fresh(piece.owner))
             renames = self._renames.get(piece.owner.number, {}) if piece.owner else {}
@@ -126,6 +145,29 @@ class _Writer:
                 given += [renamed(line, renames) for line in one.lines if isinstance(line, Given)]
                 blocks.append(renamed(body(one), renames))
         return Section(step.spec, tuple(imports), tuple(given), tuple(filter(None, blocks)))
+
+    def _filled_in(self, snippet: Snippet) -> Snippet:
+        """Return a snippet that finds what it is given, also where its name is another's too."""
+        lines: list[str] = []
+        for line in snippet.lines:
+            if not isinstance(line, Given):
+                lines.append(line)
+                continue
+            made = self._called(line)
+            lines.append(made)
+            if made.name != line.name:
+                lines.append(f"{line.name} = {made.name}")
+        return Snippet(snippet.imports, tuple(lines))
+
+    def _called(self, line: Given) -> Given:
+        """Return the line under a name that nothing else in the script has."""
+        key = (str(line), line.content)
+        if key not in self._filled:
+            choices = chain([line.name], (f"given_{line.name}{n}" for n in chain([""], count(2))))
+            taken = {*self.overwritten, *self._filled.values()}
+            self._filled[key] = next(one for one in choices if one not in taken)
+        name = self._filled[key]
+        return line if name == line.name else line.called(name)
 
     def _fresh(self, owner: Owner) -> Snippet:
         """Return what of a model's code does not stand in the script yet."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
-
-import torch
 
 from hf_magics.inference.pairs import split_pair
 from hf_magics.inference.tokenizing import Encoded
-from hf_magics.snippets import Name, Snippet, assigned, call, given, quoted
+from hf_magics.inference.written import (
+    ids_lines,
+    ids_list_lines,
+    list_lines,
+    pair_lines,
+    tensor_lines,
+)
+from hf_magics.snippets import Name, Snippet, call, quoted
 from hf_magics.specs import InferSpec, TokensSpec
 
 
@@ -31,42 +36,8 @@ def input_lines(spec: InferSpec, encoded: Encoded) -> list[str]:
     if spec.texts:
         return _from_texts(spec, encoded)
     if spec.ids:
-        return _from_ids(encoded, spec.variable)
+        return ids_lines(encoded.inputs, spec.ids, spec.variable)
     return tensor_lines(spec.variable, encoded.inputs)
-
-
-def tensor_lines(variable: str, tensors: Mapping[str, Any]) -> list[str]:
-    """Return the lines that make ``inputs`` of tensors: written down where there is little."""
-    written = [_written(one) for one in tensors.values()]
-    if all(written):
-        rows = (f"    {quoted(name)}: {one}," for name, one in zip(tensors, written, strict=True))
-        return ["inputs = {", *rows, "}"]
-    kinds = ", ".join(f"{name} {_kind(one)}" for name, one in tensors.items())
-    name, line = given(variable or "tensors", f"a dictionary of tensors ({kinds})")
-    return [line, f"inputs = dict({name})"]
-
-
-def _written(tensor: Any) -> str:
-    """Return the source of a tensor, ``""`` where it is none, or long."""
-    if not isinstance(tensor, torch.Tensor) or tensor.numel() > _FEW_NUMBERS:
-        return ""
-    usual = tensor.dtype in {torch.int64, torch.float32, torch.bool} and tensor.numel()
-    return f"torch.tensor({tensor.tolist()}{'' if usual else f', dtype={tensor.dtype}'})"
-
-
-def _kind(value: Any) -> str:
-    if not isinstance(value, torch.Tensor):
-        return type(value).__name__
-    return f"{list(value.shape)} {value.dtype}"
-
-
-_FEW_NUMBERS = 64
-_LONG = 2_000
-
-
-def is_long(texts: Iterable[str], variable: str) -> bool:
-    """Say whether texts are no literal: they have a name in the notebook, and are many."""
-    return bool(variable) and sum(map(len, texts)) > _LONG
 
 
 def run_lines(spec: InferSpec, added: Mapping[str, Any], encoded: Encoded) -> list[str]:
@@ -110,9 +81,9 @@ def mask_code(encoded: Encoded) -> str:
 def tokens_snippet(spec: TokensSpec, pad_word: str = "") -> Snippet:
     """Return the call that gives the IDs, or the text of IDs."""
     if spec.ids:
-        rows = [list(line) for line in spec.ids]
         skip = "" if spec.special else ", skip_special_tokens=True"
-        lines = [f"ids = {rows}", f"texts = [tokenizer.decode(line{skip}) for line in ids]"]
+        lines = ids_list_lines("ids", spec.ids, spec.variable)
+        lines.append(f"texts = [tokenizer.decode(line{skip}) for line in ids]")
         return Snippet((), tuple(lines))
     keywords: dict[str, Any] = {}
     if spec.max_length:
@@ -148,7 +119,11 @@ def _call(
     """Return the lines that make ``inputs``; pairs beside single texts take a loop."""
     pairs = [split_pair(text) for text in texts]
     if len({len(pair) for pair in pairs}) == 1:
-        names, lines = _columns(pairs, variable if is_long(texts, variable) else "")
+        if len(pairs[0]) == 1:
+            names, lines = [Name("texts")], list_lines("texts", texts, variable)
+        else:
+            names = [Name("texts"), Name("pairs")]
+            lines = pair_lines(("texts", "pairs"), texts, variable)
         made = call("tokenizer", *names, **{**padding, **keywords, **last})
         return [*lines, f"inputs = {made}"]
     each = call("tokenizer", Name("*pair"), **keywords)
@@ -165,37 +140,3 @@ def lent_lines(pad_word: str) -> list[str]:
     return (
         [f"tokenizer.pad_token = {quoted(pad_word)}  # it has none of its own"] if pad_word else []
     )
-
-
-def _columns(pairs: list[tuple[str, ...]], variable: str) -> tuple[list[Name], list[str]]:
-    """Return the names of the lists of texts, and the lines that write them down.
-
-    Args:
-        pairs: The texts, each a tuple of one or two.
-        variable: The notebook's name of them where they are too long to stand in code.
-    """
-    columns = list(zip(*pairs, strict=True))
-    names = ["texts"] if len(columns) == 1 else ["texts", "pairs"]
-    if variable:
-        about = "texts" if len(columns) == 1 else "texts, a tab in each between the two of a pair"
-        name, line = given(variable, f"a list of {len(pairs):,} {about}")
-        one = f"texts = {name}"
-        two = f'texts, pairs = map(list, zip(*(text.split("\\t", 1) for text in {name})))'
-        return [Name(name) for name in names], [line, one if len(columns) == 1 else two]
-    lines = [assigned(*one) for one in zip(names, map(list, columns), strict=True)]
-    return [Name(name) for name in names], lines
-
-
-def _from_ids(encoded: Encoded, variable: str) -> list[str]:
-    if variable and encoded.inputs["input_ids"].numel() > _LONG:
-        return tensor_lines(variable, encoded.inputs)
-    ids = encoded.inputs["input_ids"].tolist()
-    lines = [f"input_ids = torch.tensor({ids})"]
-    if "attention_mask" not in encoded.inputs:
-        return [*lines, 'inputs = {"input_ids": input_ids}']
-    if len(set(encoded.lengths)) > 1:
-        mask = encoded.inputs["attention_mask"].tolist()
-        lines.append(f"attention_mask = torch.tensor({mask})")
-    else:
-        lines.append("attention_mask = torch.ones_like(input_ids)")
-    return [*lines, 'inputs = {"input_ids": input_ids, "attention_mask": attention_mask}']

@@ -17,6 +17,7 @@ from hf_magics.modeling import hub, hub_cache
 from hf_magics.modeling.architectures import is_model_type
 from hf_magics.modeling.folders import restore
 from hf_magics.modeling.store import Origin
+from hf_magics.snippets import from_home
 
 _CHOOSES_WEIGHTS = {"variant", "use_safetensors", "force_download", "local_files_only"}
 _ADDRESS = re.compile(r"https?://[^/]+/(?P<id>[\w.-]+(?:/[\w.-]+)?)")
@@ -159,7 +160,7 @@ def find(
         raise SourceError("no source is given: a hub id, a folder or a .gguf file is needed")
     path = Path(source).expanduser()
     if path.is_file() and path.suffix == ".gguf":
-        return find(str(path.parent), gguf=path.name)
+        return find(str(Path(source).parent), gguf=path.name)
     found = find_files(source, revision=revision, subfolder=subfolder, offline=offline)
     if gguf or not found.has("config.json"):
         found = replace(found, gguf=_choose_gguf(found, gguf))
@@ -188,7 +189,7 @@ def find_files(
     if path.exists() and revision:
         raise SourceError(f"'{source}' is on this disk: --revision is for a hub id")
     if path.is_dir():
-        return _folder(path, subfolder)
+        return _folder(source, subfolder)
     if path.is_file():
         raise SourceError(_file_given(path))
     if _is_path(source) or not _HUB_ID.fullmatch(source):
@@ -214,12 +215,14 @@ def _check_word(source: str) -> None:
         raise SourceError(f"'{source}' is an address: the hub id alone is meant, '{address['id']}'")
 
 
-def _folder(path: Path, subfolder: str) -> Checkpoint:
+def _folder(source: str, subfolder: str) -> Checkpoint:
+    location = from_home(source)
+    path = Path(location)
     inside = path / subfolder
     if not inside.is_dir():
         raise SourceError(f"no folder '{subfolder}' in '{path}'; it holds: {_contents(path)}")
     files = frozenset(one.name for one in inside.glob("*") if one.is_file())
-    return Checkpoint("folder", str(path), files, subfolder=subfolder)
+    return Checkpoint("folder", location, files, subfolder=subfolder)
 
 
 def _choose_gguf(found: Checkpoint, gguf: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from hf_magics.modeling import quantizing
@@ -11,7 +10,7 @@ from hf_magics.modeling.fields import nested
 from hf_magics.modeling.steps import Owner, Piece
 from hf_magics.modeling.store import LoadedModel
 from hf_magics.modeling.weights import changed_since, touched
-from hf_magics.snippets import Name, Snippet, call, given
+from hf_magics.snippets import Name, Snippet, call, from_home, given
 from hf_magics.specs import LoadSpec, NewSpec, SaveSpec
 
 
@@ -123,7 +122,7 @@ def save_snippet(loaded: LoadedModel, spec: SaveSpec) -> Snippet:
     lines = []
     if loaded.origin.kind == "gguf":
         lines += ["model.hf_quantizer = None", "del model.config.quantization_config"]
-    path = str(Path(spec.path).expanduser())  # of ~ transformers makes a folder of that name
+    path = from_home(spec.path)
     lines.append(call("model.save_pretrained", path, **shards))
     lines += [
         call(f"{name}.save_pretrained", path)
@@ -139,7 +138,9 @@ def _with_companions(
     spec = loaded.spec
     lines += loaded.moves
     if loaded.tokenizer is not None:
-        where, arguments = (spec.tokenizer, {}) if spec.tokenizer else (_source(spec), hub)
+        where, arguments = (
+            (from_home(spec.tokenizer), {}) if spec.tokenizer else (_source(spec), hub)
+        )
         more, line = _tokenizer_line(loaded, where, arguments)
         imports += more
         lines.append(line)

@@ -13,7 +13,7 @@ from hf_magics.inference.tasks import TASKS
 from tests.export.explaining import check_explained
 from tests.home import run_home
 from tests.inference.plain import same
-from tests.inference.tasks import hearing, seeing
+from tests.inference.tasks import hearing, seeing, watching
 
 SIZES = {
     "hidden_size": 32,
@@ -26,6 +26,7 @@ T5 = {"d_model": 32, "d_kv": 16, "d_ff": 32, "num_layers": 2, "num_heads": 2, "v
 NLI = {"id2label": {0: "contradiction", 1: "neutral", 2: "entailment"}}
 TEXTS = ["A cat sleeps.", "Two dogs run over the wide green field, and bark."]
 IMAGE, SOUND = seeing.scene(), hearing.tone()
+_MAKERS = (seeing, hearing, watching)
 TABLE = pd.DataFrame({"city": ["rome", "oslo"], "people": ["3", "1"]})
 
 
@@ -66,7 +67,7 @@ RECIPES = {
     ),
     "image-classification": piped("colours"),
     "zero-shot-image-classification": piped("clip", labels="cat, dog"),
-    "video-classification": piped("", "film.mp4", "av"),
+    "video-classification": piped("watcher", watching.film),
     "audio-classification": piped("listener", SOUND),
     "object-detection": piped("detector", set={"threshold": 0.1}),
     "zero-shot-object-detection": piped("owl", labels="cat,dog", set={"threshold": 0.01}),
@@ -107,13 +108,14 @@ def ran(session, minilm, tmp_path):
         if recipe.needs and not importlib.util.find_spec(recipe.needs):
             pytest.skip(f"transformers needs {recipe.needs} for {task}")
         if isinstance(recipe.made, str):
-            make = getattr(seeing, recipe.made, None) or getattr(hearing, recipe.made)
+            make = next(getattr(one, recipe.made) for one in _MAKERS if hasattr(one, recipe.made))
             hf.load(make(tmp_path / "tiny"), name="m")
         else:
             kind, fields = recipe.made
             head = recipe.head or task
             hf.new(kind, name="m", task=head, seed=1, tokenizer=minilm, **fields)
-        return hf.infer(recipe.inputs, task=task, variable="given", **recipe.words)
+        inputs = recipe.inputs(tmp_path) if callable(recipe.inputs) else recipe.inputs
+        return hf.infer(inputs, task=task, variable="given", **recipe.words)
 
     return run
 

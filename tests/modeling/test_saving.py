@@ -114,12 +114,12 @@ def test_code_saves_the_same(hf, tmp_path, masked_bert):
 
 
 def test_code_saves_below_the_home_folder(hf, tmp_path, masked_bert, monkeypatch):
-    """Transformers takes ~ for the name of a folder, and so the script has the path itself."""
+    """Transformers takes ~ for the name of a folder, and so the script makes a path of it."""
     monkeypatch.setenv("HOME", str(tmp_path))
     hf.load(str(masked_bert), name="bert")
     saved = hf.save("~/out")
-    assert f'"{tmp_path}/out"' in saved.code
-    assert "~" not in saved.code
+    assert 'model.save_pretrained(os.path.expanduser("~/out"))' in saved.code
+    assert str(tmp_path / "out") not in saved.code
 
 
 def test_a_folder_with_anything_in_it_is_refused(hf, bert, tmp_path):

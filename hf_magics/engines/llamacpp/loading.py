@@ -21,6 +21,7 @@ from hf_magics.modeling.loading import last_part
 from hf_magics.modeling.results import ModelResult
 from hf_magics.modeling.store import Session
 from hf_magics.settings import Settings
+from hf_magics.snippets import from_home
 from hf_magics.specs import LoadSpec
 
 _TAKEN = ("engine", "gguf", "revision", "offline", "extra")
@@ -74,7 +75,9 @@ def _made(spec: LoadSpec) -> tuple[EngineModel, tuple[str, ...]]:
     resolved = dataclasses.replace(
         spec, source=found.location, revision=found.commit, gguf=found.gguf
     )
-    writer = LlamaWriter(llama, spec.name, str(path), words)
+    is_file = spec.source.endswith(".gguf")
+    given = from_home(spec.source) if is_file else str(path)
+    writer = LlamaWriter(llama, spec.name, given, words)
     about = _about(llama, header, template=template)
     return (
         EngineModel.of(resolved, found.origin(), writer, about),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from hf_magics.engines.llamacpp.chances import Sampling
 from hf_magics.inference.generation.options import Plan
-from hf_magics.snippets import Name, Snippet, assigned, call
+from hf_magics.snippets import Name, Snippet, call
 
 CHAT_FORMAT = "chat_template.default"  # the file's own template, not one that looks like it
 
@@ -36,22 +36,19 @@ def generate_words(sampling: Sampling) -> dict[str, Any]:
     }
 
 
-def writing(
-    given: Sequence[str] | Sequence[Sequence[int]], sampling: Sampling, made: Plan
-) -> Snippet:
-    """Return a text for each prompt, or as many as are asked for."""
+def writing(sampling: Sampling, made: Plan) -> Snippet:
+    """Return a text for each of ``prompts``, or as many as are asked for."""
     several = made.sequences > 1
     words = _words(sampling, made)
     if several:
         words["seed"] = Name(f"{made.seed} + number")
     loop = f" for number in range({made.sequences})" if several else ""
-    prompts = assigned("prompts", list(given))
     completion = call("llm.create_completion", Name("prompt"), **words)
     if made.stop:
         above = _reading('choice["text"]')
-        return Snippet((), (*above, prompts, *_each("texts", _until(made, completion), loop)))
+        return Snippet((), (*above, *_each("texts", _until(made, completion), loop)))
     texts = 'texts = [output["choices"][0]["text"] for output in outputs]'
-    return Snippet((), (prompts, *_each("outputs", completion, loop), texts))
+    return Snippet((), (*_each("outputs", completion, loop), texts))
 
 
 def replying(sampling: Sampling, made: Plan) -> Snippet:

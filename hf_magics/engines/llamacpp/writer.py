@@ -122,9 +122,9 @@ class LlamaWriter:
         """Return the plain code that makes the same ``Llama``."""
         return self._loading
 
-    def writing(self, given: Sequence[str] | Sequence[Sequence[int]], made: Plan) -> Snippet:
-        """Return the plain code that writes on."""
-        return snippets.writing(given, sampling_of(made), made)
+    def writing(self, made: Plan) -> Snippet:
+        """Return the plain code that writes on from ``prompts``."""
+        return snippets.writing(sampling_of(made), made)
 
     def replying(self, made: Plan) -> Snippet:
         """Return the plain code that answers ``messages``."""

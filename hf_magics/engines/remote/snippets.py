@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 from urllib.request import getproxies
 
@@ -11,7 +11,7 @@ from huggingface_hub import constants
 from hf_magics.engines.remote.address import Address
 from hf_magics.engines.remote.wire import LIMIT, TOKEN, http
 from hf_magics.inference.generation.options import Plan
-from hf_magics.snippets import Name, Snippet, call, quoted
+from hf_magics.snippets import Name, Snippet, call, literal, quoted
 
 _BODY_NAMES = ("temperature", "top_p", "frequency_penalty", "presence_penalty")
 
@@ -45,16 +45,14 @@ def loading(address: Address, timeout: float) -> Snippet:
 
 def writing(
     model: str,
-    given: Sequence[str] | Sequence[Sequence[int]],
     made: Plan,
     timeout: float,
     limit: str,
 ) -> Snippet:
-    """Return a completion for each prompt; the client has no method for these.
+    """Return a completion for each of ``prompts``; the client has no method for these.
 
     Args:
         model: What the server calls it.
-        given: The prompts.
         made: The options.
         timeout: How long the server may send nothing, in seconds.
         limit: What the server calls the limit of tokens.
@@ -65,7 +63,6 @@ def writing(
         words["seed"] = Name(f"{made.seed} + number")
     body = {"model": model, "prompt": Name("prompt"), **words}
     loop = f" for number in range({made.sequences})" if several else ""
-    prompts = call("", list(given))[1:-1].strip().removesuffix(",")
     return Snippet(
         ("from huggingface_hub.utils import get_session",),
         (
@@ -80,7 +77,6 @@ def writing(
             '    return response.json()["choices"][0]["text"]',
             "",
             "",
-            f"prompts = {prompts}",
             "texts = [",
             f"    complete({_dict(body)})",
             f"    for prompt in prompts{loop}",
@@ -115,9 +111,5 @@ def _reaching(address: Address) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _dict(body: Mapping[str, Any]) -> str:
-    rows = (f"        {quoted(name)}: {_value(value)},\n" for name, value in body.items())
+    rows = (f"        {quoted(name)}: {literal(value)},\n" for name, value in body.items())
     return "{\n" + "".join(rows) + "    }"
-
-
-def _value(value: Any) -> str:
-    return call("", value)[1:-1].strip().removesuffix(",")

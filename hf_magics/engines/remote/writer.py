@@ -134,10 +134,10 @@ class RemoteWriter:
         """Return the plain code that makes a client."""
         return snippets.loading(self._server.address, self._timeout)
 
-    def writing(self, given: Sequence[str] | Sequence[Sequence[int]], made: Plan) -> Snippet:
-        """Return the plain code that writes on."""
+    def writing(self, made: Plan) -> Snippet:
+        """Return the plain code that writes on from ``prompts``."""
         limit = self._server.limit_name(TEXT)
-        return snippets.writing(self._model, given, made, self._timeout, limit)
+        return snippets.writing(self._model, made, self._timeout, limit)
 
     def replying(self, made: Plan) -> Snippet:
         """Return the plain code that answers ``messages``."""

@@ -63,8 +63,9 @@ def chat(
         spec = as_run(spec, loaded, replied.made)
         after = _after(talk, spec, replied) or before
         parts = _parts(loaded, talk.asking(spec.text), talker.code(replied))
-        code = Step(spec, parts).code
-        result = _turn(talker, spec, (talk, after), replied, (settings, code))
+        code, written = Step(spec, parts).code, _without_interrupt(replied.written)
+        generated = GenerateResult.of(loaded, replied.prompts, written, settings, code)
+        result = _turn(talker, spec, (talk, after), replied, generated)
     else:
         _check_unused(spec)
         after = talk
@@ -103,22 +104,23 @@ def _turn(
     spec: ChatSpec,
     talks: tuple[Talk, Talk],
     replied: Replied,
-    shown: tuple[Settings, str],
+    generated: GenerateResult,
 ) -> TurnResult:
     """Return the result of a turn; ``talks`` are the conversations before it and after."""
-    settings, code = shown
-    loaded = talker.loaded
     messages = talks[0].asking(spec.text)
     prompt = talker.prompt(messages, asking=True)[0] if spec.show_prompt else ""
-    written = replied.written
-    if written.interrupted:  # said once, in the words of a conversation
-        kept = tuple(note for note in written.notes if not note.startswith(INTERRUPTED))
-        written = dataclasses.replace(written, notes=kept)
-    generated = GenerateResult.of(loaded, replied.prompts, written, settings, code)
-    read = Read(len(talks[0].turns) + 1, written.prompt_tokens, replied.reused)
-    said = Said.of(loaded, talks[1], prompt)
+    read = Read(len(talks[0].turns) + 1, replied.written.prompt_tokens, replied.reused)
+    said = Said.of(talker.loaded, talks[1], prompt)
     notes = (*talker.notes(spec.text), *_interrupt_notes(replied.written))
     return TurnResult(said, generated, read, notes=notes)
+
+
+def _without_interrupt(written: Written) -> Written:
+    """Leave out the note of an interrupt, which is said in the words of a conversation."""
+    if not written.interrupted:
+        return written
+    kept = tuple(note for note in written.notes if not note.startswith(INTERRUPTED))
+    return dataclasses.replace(written, notes=kept)
 
 
 def _look(talker: Talker, spec: ChatSpec, talk: Talk, code: str) -> ChatResult:

@@ -22,6 +22,7 @@ from hf_magics.inference.generation.notes import interrupt_notes, never_notes
 from hf_magics.inference.generation.options import Plan
 from hf_magics.inference.generation.resolved import as_run
 from hf_magics.inference.generation.results import GenerateResult, named_ids
+from hf_magics.inference.generation.snippets import prompts_snippet
 from hf_magics.inference.generation.writer import EITHER, End, Piece, Prompt, PromptRead, Writer
 from hf_magics.inference.generation.written import INTERRUPTED, Sequence_, Written
 from hf_magics.inference.inputs import Inputs, kind_of_thing
@@ -62,8 +63,9 @@ def generate_with(
     prompts = [writer.prompt(one) for one in given]
     made = fitted_to(writer, loaded.name, prompts, made)
     written, _ = write_with(loaded, prompts, made, on_text)
+    asked = prompts_snippet(spec)
     code = session.record(
-        as_run(spec, loaded, made), *pieces_of(loaded, writer.writing(given, made))
+        as_run(spec, loaded, made), *pieces_of(loaded, asked, writer.writing(made))
     )
     return GenerateResult.of(loaded, shown(given, prompts), written, settings, code)
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from hf_magics.display.numbers import plural
 from hf_magics.inference.generation.encoding import Prompts, padding_of
 from hf_magics.inference.generation.options import Plan
-from hf_magics.inference.snippets import is_long, tensor_lines
-from hf_magics.snippets import Name, Snippet, assigned, call, given, quoted
+from hf_magics.inference.written import (
+    ids_lines,
+    ids_list_lines,
+    list_lines,
+    tensor_lines,
+)
+from hf_magics.snippets import Name, Snippet, call, quoted
 from hf_magics.specs import GenerateSpec
 
 
@@ -36,6 +40,13 @@ def generate_snippet(
     return Snippet(("import torch",) if needs_torch else (), tuple(lines))
 
 
+def prompts_snippet(spec: GenerateSpec) -> Snippet:
+    """Return ``prompts``, texts or token IDs, for what writes without a torch model."""
+    if spec.ids:
+        return Snippet((), tuple(ids_list_lines("prompts", spec.ids, spec.variable)))
+    return Snippet((), tuple(list_lines("prompts", spec.texts, spec.variable, "prompt")))
+
+
 def _call(prompts: Prompts, made: Plan) -> str:
     words: dict[str, Any] = {"max_new_tokens": made.limit, **made.words}
     if prompts.pad_id is not None:
@@ -50,20 +61,12 @@ def _inputs(spec: GenerateSpec, prompts: Prompts, *, decoder: bool) -> list[str]
         return _from_texts(spec, prompts, decoder=decoder)
     if not spec.ids:
         return tensor_lines(spec.variable, prompts.inputs)
-    return [
-        f"input_ids = torch.tensor({prompts.inputs['input_ids'].tolist()})",
-        f"attention_mask = torch.tensor({prompts.inputs['attention_mask'].tolist()})",
-        'inputs = {"input_ids": input_ids, "attention_mask": attention_mask}',
-    ]
+    return ids_lines(prompts.inputs, spec.ids, spec.variable, padding_of(decoder=decoder))
 
 
 def _from_texts(spec: GenerateSpec, prompts: Prompts, *, decoder: bool) -> list[str]:
     texts = spec.texts
-    if is_long(texts, spec.variable):
-        name, line = given(spec.variable, f"a list of {plural(len(texts), 'prompt')}")
-        lines = [line, f"texts = {name}"]
-    else:
-        lines = [assigned("texts", list(texts))]
+    lines = list_lines("texts", texts, spec.variable, "prompt")
     words: dict[str, Any] = {"return_tensors": "pt"}
     if len(texts) > 1:
         words |= {"padding": True, "padding_side": padding_of(decoder=decoder)}

@@ -136,8 +136,8 @@ class Writer(Protocol):
     def loading(self) -> Snippet:
         """Return the plain code that makes the same, without any of ours."""
 
-    def writing(self, given: Sequence[str] | Sequence[Sequence[int]], made: Plan) -> Snippet:
-        """Return the plain code that writes on from texts or token IDs."""
+    def writing(self, made: Plan) -> Snippet:
+        """Return the plain code that writes on from ``prompts``, texts or token IDs."""
 
     def replying(self, made: Plan) -> Snippet:
         """Return the plain code that answers ``messages``, a variable that holds a conversation."""

@@ -17,7 +17,7 @@ from hf_magics.errors import InputError
 from hf_magics.inference.mapping.sources import Row, Source, row_of
 from hf_magics.inference.mapping.streamed import Streamed, decoded, starts_quickly
 from hf_magics.optional import optional
-from hf_magics.snippets import Snippet
+from hf_magics.snippets import Snippet, from_home
 
 _LONGEST_CELL = 2**27  # bytes: where a quote is not closed, the rest of the file is one cell
 
@@ -222,12 +222,13 @@ SUFFIXES = tuple(_KINDS)
 """Of the files that a map reads."""
 
 
-def open_file(path: Path, column: str) -> Source:
+def open_file(given: str | Path, column: str) -> Source:
     """Return a file as a source, by its suffix; text, CSV and JSONL may be packed: ``.csv.gz``.
 
     Raises:
         InputError: It is not there, empty, of another kind, or has no such column.
     """
+    path = Path(given).expanduser()
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "is not there"
         raise InputError(f"{path} {what}: %hf_map takes a file or a variable")
@@ -240,6 +241,7 @@ def open_file(path: Path, column: str) -> Source:
     if not path.stat().st_size:
         raise InputError(f"{path.name} is empty")
     file = kind(path)
+    file.given = from_home(str(given))
     file.choose(column)
     return file
 

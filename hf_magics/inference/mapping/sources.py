@@ -72,7 +72,7 @@ def open_source(value: Any, name: str = "", column: str = "") -> Source:
     from hf_magics.inference.mapping.values import open_values  # noqa: PLC0415
 
     if isinstance(value, (str, Path)):
-        return open_file(Path(value).expanduser(), column)
+        return open_file(value, column)
     return open_values(value, name, column)
 
 

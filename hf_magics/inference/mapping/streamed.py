@@ -13,7 +13,7 @@ from typing import IO, cast
 from hf_magics.errors import InputError
 from hf_magics.inference.mapping.sources import Row, Window, cut
 from hf_magics.inference.mapping.values import choose_column
-from hf_magics.snippets import Snippet
+from hf_magics.snippets import Snippet, literal
 
 _WHOLE = 2**26
 _SAMPLES, _SAMPLE = 256, 2**16
@@ -30,6 +30,7 @@ class Streamed:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.given = str(path)  # in a script
         self.name = path.name
         self._mark = _mark(path)
         self._position = 0
@@ -91,12 +92,12 @@ class Streamed:
         """Return the lines that make a row of each ``line``: parted as `_lines` does, by LF."""
         gzipped = self.path.suffix.lower() == ".gz"
         words = '"rt", encoding="utf-8-sig", newline="\\n"'
-        opened = f"{'gzip.' if gzipped else ''}open({str(self.path)!r}, {words})"
+        opened = f"{'gzip.' if gzipped else ''}open({literal(self.given)}, {words})"
         lines = (f"with {opened} as file:", f"    column = [{row} for line in file]")
         return Snippet(("import gzip",) if gzipped else (), lines)
 
     def _by_pandas(self, reader: str, more: str) -> Snippet:
-        read = f"pandas.{reader}({str(self.path)!r}{more})"
+        read = f"pandas.{reader}({literal(self.given)}{more})"
         return Snippet(("import pandas",), (f"column = list({read}[{self.column!r}])",))
 
     def _columns(self) -> tuple[list[str], list[str]]:

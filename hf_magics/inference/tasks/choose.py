@@ -19,7 +19,8 @@ from hf_magics.inference.answering.task import Done, Request, Task
 from hf_magics.inference.answering.words import left_out, prob, shortened
 from hf_magics.inference.snippets import lent_lines, run_lines
 from hf_magics.inference.tokenizing import Encoded
-from hf_magics.snippets import Name, Snippet, call
+from hf_magics.inference.written import is_long, list_lines
+from hf_magics.snippets import Name, Snippet, call, literal, quoted
 
 _FEWEST = 2
 _COLUMNS = (Column("prompt"), Column("option"), Column("probability"))
@@ -94,7 +95,7 @@ class Choose(Task):
         questions = _questions(done.request)
         if not questions:
             return super().code(done)
-        lines = [*_asked(questions), *lent_lines(done.encoded.pad_word)]
+        lines = [*_asked(done.request, questions), *lent_lines(done.encoded.pad_word)]
         cutting: dict[str, Any] = {}
         if done.encoded.limit:
             cutting = {"truncation": True, "max_length": done.encoded.limit}
@@ -147,11 +148,19 @@ def _table(records: list[dict[str, Any]], shown: int) -> Table:
     return Table(_COLUMNS, tuple(rows), "Options", left_out(len(records), shown))
 
 
-def _asked(questions: Sequence[tuple[str, list[str]]]) -> list[str]:
-    """Return the lines that write the questions down, and make a pair for each option."""
-    written = "".join(f"    {(prompt, options)!r},\n" for prompt, options in questions)
+def _asked(request: Request, questions: Sequence[tuple[str, list[str]]]) -> list[str]:
+    """Return the lines that make ``questions``, and a pair for each option."""
+    texts, variable = request.inputs.texts, request.spec.variable
+    written = "".join(f"    ({quoted(one)}, {literal(options)}),\n" for one, options in questions)
+    made = [f"questions = [\n{written}]"]
+    if is_long(texts, variable):
+        made = [
+            *list_lines("lines", texts, variable),
+            'parts = [line.split("\\t") for line in lines]',
+            "questions = [(prompt, options) for prompt, *options in parts]",
+        ]
     return [
-        f"questions = [\n{written}]",
+        *made,
         "prompts = [prompt for prompt, each in questions for _ in each]",
         "options = [option for _, each in questions for option in each]",
     ]

@@ -19,6 +19,7 @@ from hf_magics.inference.answering.windows import Windows, asked, encode_windows
 from hf_magics.inference.answering.words import left_out, need_positive, prob, shortened
 from hf_magics.inference.snippets import lent_lines, run_lines
 from hf_magics.inference.tokenizing import Encoded
+from hf_magics.inference.written import list_lines, pair_lines, text_lines
 from hf_magics.snippets import Name, Snippet, call
 
 _SHOWN = 3
@@ -95,10 +96,8 @@ class Question(Task):
     def code(self, done: Done) -> tuple[Snippet, ...]:
         """Return the windows, outputs, and the best answer of each question in ``texts``."""
         windows = cast("Windows", done.encoded)
-        pairs = asked(done.request)
         lines = [
-            f"questions = {[question for question, _ in pairs]!r}",
-            f"contexts = {[context for _, context in pairs]!r}",
+            *_asked(done.request),
             *lent_lines(windows.pad_word),
             f"windows = {_tokenizing(windows)}",
             'owners = windows.pop("overflow_to_sample_mapping").tolist()',
@@ -108,6 +107,18 @@ class Question(Task):
         around = _WORD if windows.words else "windows.token_to_chars(row, token)"
         decoding = _DECODING.replace("AROUND", around).replace("SIDE", str(windows.side))
         return (Snippet(("import torch",), tuple(lines)), Snippet((), tuple(decoding.splitlines())))
+
+
+def _asked(request: Request) -> list[str]:
+    """Return the lines that make ``questions`` and ``contexts``, one for each."""
+    texts, variable = request.inputs.texts, request.spec.variable
+    contexts = request.options.get("context")
+    if not contexts:
+        return pair_lines(("questions", "contexts"), texts, variable)
+    questions = list_lines("questions", texts, variable)
+    if len(contexts) > 1:
+        return [*questions, *list_lines("contexts", contexts, "contexts")]
+    return [*questions, *text_lines("context", *contexts), "contexts = [context] * len(questions)"]
 
 
 def _tokenizing(windows: Windows) -> str:

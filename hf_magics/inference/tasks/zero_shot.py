@@ -17,7 +17,8 @@ from hf_magics.inference.answering.words import left_out, prob, shortened
 from hf_magics.inference.snippets import lent_lines, run_lines
 from hf_magics.inference.tasks.classify import Classify, lent_pad_lines
 from hf_magics.inference.tokenizing import Encoded
-from hf_magics.snippets import Name, Snippet, call
+from hf_magics.inference.written import list_lines
+from hf_magics.snippets import Name, Snippet, assigned, call, quoted
 
 TEMPLATE = "This example is {}."
 """The hypothesis of transformers' ``ZeroShotClassificationPipeline``."""
@@ -211,9 +212,9 @@ def _table(records: list[dict[str, Any]], shown: int, caption: str) -> Table:
 def _asked(request: Request) -> list[str]:
     """Return the lines that write texts, labels and template down, and pair them."""
     return [
-        f"texts = {list(request.inputs.texts)!r}",
-        f"candidates = {list(request.options['labels'])!r}",
-        f"template = {_template(request)!r}",
+        *list_lines("texts", request.inputs.texts, request.spec.variable),
+        assigned("candidates", request.options["labels"]),
+        f"template = {quoted(_template(request))}",
         "premises = [text for text in texts for _ in candidates]",
         "hypotheses = [template.format(label) for _ in texts for label in candidates]",
     ]

@@ -13,6 +13,7 @@ from transformers.utils.import_utils import is_serve_available
 
 import hf_magics as hf
 from tests.engines.conftest import notes, rows
+from tests.home import run_alone
 
 pytestmark = pytest.mark.slow
 
@@ -104,15 +105,7 @@ def test_a_server_writes_what_the_model_writes_here(serve, session, folder):
 
 def _run(code, texts):
     """Run plain code in a process of its own, where hub's client may reach the loopback."""
-    env = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
-    ran = subprocess.run(
-        [sys.executable, "-c", f"{code}\nprint(texts == {texts!r})"],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**env, "NO_PROXY": "127.0.0.1"},
-    )
-    assert ran.stdout == "True\n", ran.stderr
+    assert run_alone(code, "texts", HF_HUB_OFFLINE=None, NO_PROXY="127.0.0.1") == texts
 
 
 def _at_piece(number, act):

@@ -1,8 +1,6 @@
 """Writing with a server: text, probabilities and counts are those that it sent."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
@@ -10,6 +8,7 @@ import hf_magics as hf
 from hf_magics.errors import EngineError, InputError
 from tests.engines.conftest import notes
 from tests.engines.remote.server import TEXT
+from tests.home import run_alone
 
 
 def line_of(result) -> str:
@@ -281,12 +280,8 @@ def test_a_limit_that_is_renamed_later_is_told_once(served, server):
 
 
 def assert_writes(code, texts):
-    """Run a result's code, in a process of its own."""
-    code = f"{code}\nprint(texts == {texts!r})"
-    ran = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False
-    )
-    assert ran.stdout == "True\n", ran.stderr
+    """Run a result's code in a process of its own, where a warning is an error."""
+    assert run_alone(code, "texts", PYTHONWARNINGS="error") == texts
 
 
 def limits_of(body) -> list[str]:

@@ -19,7 +19,7 @@ from hf_magics.errors import (
     OptionError,
     TokenizerError,
 )
-from tests.inference.tasks import hearing, seeing
+from tests.inference.tasks import hearing, seeing, watching
 from tests.inference.tasks.piping import best, run_code, same
 
 IMAGE, SOUND = seeing.scene(), hearing.tone()
@@ -196,13 +196,24 @@ def test_in_a_notebook_cell(load_tiny, shell, tmp_path):
     assert len(result.text) == 1
 
 
-def test_a_video_needs_its_decoder(session, tmp_path):
-    """Without the package that reads videos the line names it."""
-    file = tmp_path / "film.mp4"
-    file.write_bytes(b"no film")
-    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-    hf.new("videomae", task="video-classification", image_size=32, patch_size=16, **sizes)
-    if importlib.util.find_spec("av"):
-        pytest.skip("the decoder is installed")
-    with pytest.raises(MissingExtraError, match="pip install av"):
-        hf.infer(file)
+def test_a_video_is_labelled(session, tmp_path):
+    """As the pipeline does; the script reads the same file. What is no video is a line."""
+    hf.load(watching.watcher(tmp_path / "watcher"), name="m")
+    film = watching.film(tmp_path)
+    result = hf.infer(film)
+    (expected,) = [pipeline("video-classification", model=str(tmp_path / "watcher"))(film)]
+    assert same(run_code(result.code)["answers"], [expected])
+    assert [(row["label"], pytest.approx(row["prob"], abs=1e-5)) for row in result.records()] == [
+        (one["label"], one["score"]) for one in expected
+    ]
+    (tmp_path / "film.mp4").write_bytes(b"no film")
+    with pytest.raises(InputError, match=r"film\.mp4"):
+        hf.infer(film)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torchvision") is not None, reason="it is here")
+def test_masks_need_a_package(load_tiny):
+    """Without the package that finds masks the line names it."""
+    load_tiny("finder")
+    with pytest.raises(MissingExtraError, match="pip install torchvision"):
+        hf.infer(seeing.scene(), task="mask-generation")

@@ -59,9 +59,9 @@ def by_hand(model, tokenizer, question, context, size, shared):
     return {**found, (0, 0): min(nulls)}
 
 
-def code_of(result, reader):
-    """What the result's code makes."""
-    return run_home(result.code, reader=reader[0], tokenizer=reader[1])
+def code_of(result, reader, **given):
+    """What the result's code makes; ``given`` is what it leaves to be filled in."""
+    return run_home(result.code, reader=reader[0], tokenizer=reader[1], **given)
 
 
 def test_the_answers_are_right(reader):
@@ -263,7 +263,7 @@ def test_many_windows_run_a_few_at_a_time(reader):
     assert max(rows) == 16
     outputs = result.outputs
     assert outputs.start_logits.shape[0] == sum(rows) == outputs.hidden_states[0].shape[0]
-    names = code_of(result, reader)
+    names = code_of(result, reader, context=context)
     for name in ("start_logits", "end_logits"):
         assert torch.allclose(names["outputs"][name], outputs[name], atol=1e-6)
     assert names["texts"] == list(result.values) == ["new york"]

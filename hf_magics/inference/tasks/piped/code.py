@@ -8,7 +8,7 @@ from typing import Any
 
 from hf_magics.inference.answering.task import Request
 from hf_magics.inference.tasks.piped.seen import Given
-from hf_magics.snippets import Name, Snippet, call
+from hf_magics.snippets import Name, Snippet, assigned, call, from_home
 from hf_magics.snippets import given as named_input
 
 DEVICE = "model.device"
@@ -25,10 +25,10 @@ def reading(request: Request, given: Sequence[Given], kind: str) -> Snippet:
     """Return the lines that make ``inputs``: what the pipeline is called with, one by one."""
     sources = [one.source for one in given]
     if all(_is_path(one) for one in sources):
-        return _from_paths([str(Path(one).expanduser()) for one in sources], given, kind)
+        return _from_paths([from_home(str(one)) for one in sources], given, kind)
     if kind == "pair" and all(_is_path(one) for pair in sources for one in pair):
-        pairs = [[str(Path(one).expanduser()) for one in pair] for pair in sources]
-        return Snippet((), (f"inputs = {pairs}",))
+        pairs = [[from_home(str(one)) for one in pair] for pair in sources]
+        return Snippet((), (assigned("inputs", pairs),))
     alone = request.inputs.alone
     about = _ONE[kind] if alone else _KINDS[kind]
     name, line = named_input(request.spec.variable or kind, about)
@@ -53,7 +53,7 @@ def calling(given: Sequence[Given], asks: str, arguments: Mapping[str, Any]) -> 
         return Snippet((), (f"answers = [{called} for one in inputs]",))
     called = call("pipe", Name("one"), **{asks: Name("question")}, **arguments)
     lines = (
-        f"questions = {_listed([one.question for one in given])}",
+        assigned("questions", [one.question for one in given]),
         f"answers = [{called} for one, question in zip(inputs, questions)]",
     )
     return Snippet((), lines)
@@ -63,7 +63,7 @@ def chatting(given: Sequence[Given], arguments: Mapping[str, Any]) -> Snippet:
     """Return the lines that ask about each image in a chat of one turn."""
     called = call("pipe", text=Name("chat"), return_full_text=False, **arguments)
     lines = (
-        f"questions = {_listed([one.question for one in given])}",
+        assigned("questions", [one.question for one in given]),
         "chats = [",
         '    [{"role": "user", "content": [{"type": "image", "image": one},',
         '                                  {"type": "text", "text": question}]}]',
@@ -74,29 +74,18 @@ def chatting(given: Sequence[Given], arguments: Mapping[str, Any]) -> Snippet:
     return Snippet((), lines)
 
 
-def _listed(texts: Sequence[str]) -> str:
-    """Return the literal of a list of texts, over several lines where it is long."""
-    return call("", list(texts))[1:-1].strip().removesuffix(",")
-
-
 def _is_path(one: Any) -> bool:
     return isinstance(one, (str, Path))
 
 
 def _from_paths(paths: list[str], given: Sequence[Given], kind: str) -> Snippet:
-    written = _listed(paths)
     if kind == "table":
-        lines = (f"inputs = [pd.read_csv(path).astype(str) for path in {written}]",)
-        return Snippet(("import pandas as pd",), lines)
+        read = "inputs = [pd.read_csv(path).astype(str) for path in paths]"
+        return Snippet(("import pandas as pd",), (assigned("paths", paths), read))
     if kind == "sound" and not all(isinstance(one.value, str) for one in given):
-        return Snippet(
-            ("import numpy as np", "import wave"), (*_WAVE, f"inputs = {_read(written)}")
-        )
-    return Snippet((), (f"inputs = {written}",))
-
-
-def _read(written: str) -> str:
-    return f"[read(path) for path in {written}]"
+        lines = (*_WAVE, assigned("paths", paths), "inputs = [read(path) for path in paths]")
+        return Snippet(("import numpy as np", "import wave"), lines)
+    return Snippet((), (assigned("inputs", paths),))
 
 
 _WAVE = (
