@@ -2,6 +2,7 @@
 
 import atexit
 import importlib.util
+import os
 import signal
 from pathlib import Path
 
@@ -13,9 +14,33 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--golden-update", action="store_true", help="rewrite the golden files")
 
 
+ALL_CORES = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+
+
+def _keep_to_a_core() -> None:
+    """Give each of several processes of tests its own core, before torch counts them.
+
+    With all cores for each, the threads of one wait for those of the other most of the time.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if worker and hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        number, count = int(worker[2:]), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+        os.sched_setaffinity(0, cores[number::count] or cores)
+
+
+_keep_to_a_core()
+
+
 def pytest_configure() -> None:
     # a shell starts what runs in its background deaf to interrupts, and the tests send some
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that have slow tests: one of them at the end would run all alone."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture

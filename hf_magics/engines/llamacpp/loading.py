@@ -68,6 +68,7 @@ def _made(spec: LoadSpec) -> tuple[EngineModel, tuple[str, ...]]:
             "n_threads": opening.threads(),
             **_words(spec),
         }
+        opening.check_room(header, words)
         llama = opening.open_model(path, words)
     template = TEMPLATE in llama.metadata
     if template:

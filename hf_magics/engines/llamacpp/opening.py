@@ -115,6 +115,24 @@ def context_for(header: Header) -> int:
     return int(min(header.trained or fits, fits))
 
 
+def check_room(header: Header, words: Mapping[str, Any]) -> None:
+    """Refuse a context whose keys and values the memory can't hold.
+
+    llama.cpp fills them with zeros layer by layer, until there is no memory left.
+
+    Raises:
+        FitError: Naming what is needed, and what there is.
+    """
+    if words.get("n_gpu_layers") and words.get("offload_kqv", True):
+        return  # they are on the GPU, of which llama.cpp knows at once
+    needed, room = words["n_ctx"] * header.token_bytes, psutil.virtual_memory().available
+    if needed > room:
+        raise FitError(
+            f"there is no room for a context of {words['n_ctx']:,} tokens: it takes {size(needed)} "
+            f"and {size(room)} are free; --set n_ctx=N takes fewer"
+        )
+
+
 def open_model(path: Path, words: Mapping[str, Any]) -> Any:
     """Return the ``Llama``.
 

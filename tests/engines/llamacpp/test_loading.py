@@ -64,7 +64,7 @@ def test_the_page_says_what_there_is(loaded, smollm2):
         ("%hf_load $path --engine llamacpp --set n_ctx=0", "--set n_ctx=0: a whole number"),
         (
             "%hf_load $path --engine llamacpp --set n_ctx=1000000000",
-            "there is no room for a context",
+            "there is no room for a context of 1,000,000,000 tokens: it takes 23",
         ),
         (
             "%hf_load $path --engine llamacpp --set lora_path=x",

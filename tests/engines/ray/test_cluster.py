@@ -120,12 +120,14 @@ ON_IT = """
 """
 
 
+@pytest.mark.full
 def test_a_cluster_that_was_started_elsewhere_is_used_and_left(served):
     """Twice the answers of the local map: the first job has not taken the cluster down."""
     done = run(ON_IT.format(address=served), **TOKEN)
     assert done.stdout == "True\nTrue\n", done.stderr
 
 
+@pytest.mark.full
 def test_a_cluster_that_asks_for_a_token_says_what_to_type(served):
     """Ray itself says only that it has failed to connect."""
     done = run(ON_IT.format(address=served), RAY_AUTH_MODE="disabled")

@@ -92,6 +92,7 @@ def test_a_killed_actor_loses_nothing(small, tmp_path):
     np.testing.assert_allclose(far.embeddings, local.embeddings, atol=1e-5)
 
 
+@pytest.mark.full
 def test_a_reader_that_is_killed_is_one_line(small, tmp_path):
     """Windows that it had taken are gone: the job ends with what is finished, and goes on later."""
     rows, to = rows_of(400), tmp_path / "out.parquet"
@@ -122,6 +123,7 @@ def test_a_reader_that_is_killed_is_one_line(small, tmp_path):
     assert [one["row"] for one in again.records()] == list(range(400))
 
 
+@pytest.mark.full
 def test_a_row_that_kills_its_worker_is_a_row_with_its_error(small, monkeypatch):
     """The job ends; every other row has its answer, and the model is loaded once a death."""
     rows = marked(small, 60, 21)
