@@ -16,6 +16,7 @@ from hf_magics.display.numbers import size
 from hf_magics.display.parts import Column, Note, Page, Table, Text, facts
 from hf_magics.display.shown import Shown
 from hf_magics.display.words import sentence_list
+from hf_magics.modeling.memory import give_back
 from hf_magics.modeling.results import ModelFacts
 from hf_magics.modeling.store import LoadedModel, Session
 from hf_magics.specs import DropSpec
@@ -235,5 +236,7 @@ def _referents(one: Any) -> list[Any]:
 
 
 def _memory() -> tuple[int, int]:
+    """Return the bytes of the process and on the GPU, without those that only wait for a use."""
+    give_back()
     on_gpu = torch.cuda.memory_allocated() if torch.cuda.is_initialized() else 0
     return psutil.Process().memory_info().rss, on_gpu

@@ -1,5 +1,6 @@
 """`drop`: the model is gone, or the page says who holds it."""
 
+import platform
 import sys
 import weakref
 
@@ -9,6 +10,7 @@ from transformers import BertConfig, BertModel
 
 import hf_magics
 from hf_magics.errors import EvictedError, SessionNameError
+from hf_magics.modeling.memory import keep_for_the_next
 from tests.modeling.tiny import BERT, BERT_LINE, note_texts
 
 LINE = f"%hf_new bert {BERT_LINE} -n m"
@@ -195,6 +197,17 @@ def test_the_bytes_come_back(hf):
     result = hf.drop("big")
     assert result.freed_bytes > 0.9 * nbytes
     assert result.records() == [{"name": "big", "class": "BertModel", "bytes": nbytes}]
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries do otherwise")
+def test_the_bytes_come_back_where_others_were_before(hf):
+    """The C library had room for the weights in the middle of what it holds, and keeps it there."""
+    keep_for_the_next()
+    before = [torch.ones(4_000_000) for _ in range(12)]
+    stays = torch.ones(4_000_000)
+    before.clear()
+    test_the_bytes_come_back(hf)
+    assert stays.all()
 
 
 def test_without_a_notebook_it_says_that_something_holds_it(hf):

@@ -10,9 +10,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import psutil
 import torch
 
-from hf_magics.inference.mapping.memory import give_back
 from hf_magics.inference.mapping.sources import Window
 from hf_magics.inference.mapping.worker import Finished, Prepared, Worker
+from hf_magics.modeling.memory import give_back
 from hf_magics.modeling.store import LoadedModel
 
 

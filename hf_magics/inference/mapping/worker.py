@@ -16,7 +16,6 @@ from hf_magics.inference import tokenizing
 from hf_magics.inference.batching import Batch, plan_batches
 from hf_magics.inference.checks import why_no_text
 from hf_magics.inference.inputs import Inputs, read_inputs
-from hf_magics.inference.mapping.memory import keep_for_the_next
 from hf_magics.inference.mapping.snippets import Decoding, decoding_of
 from hf_magics.inference.mapping.sources import Window
 from hf_magics.inference.mapping.tables import Table, table_of
@@ -24,6 +23,7 @@ from hf_magics.inference.packing import packed
 from hf_magics.inference.rows import Rows
 from hf_magics.inference.tasks import Done, Request, Task
 from hf_magics.inference.told import reads_padding
+from hf_magics.modeling.memory import keep_for_the_next
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Memory that was freed: kept from batch to batch, given back to the system after a window."""
+"""Memory that was freed: kept from batch to batch, given back to the system in the end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ def give_back() -> None:
     """Let the C library return what it holds free; it takes milliseconds.
 
     glibc keeps whatever lies below something that stays, such as a kernel that oneDNN compiled in
-    the middle of a batch: over a long job that came to more than the batches themselves.
+    the middle of a batch: over a long job that came to more than the batches themselves. A model
+    that found room there leaves it there too.
     """
     trim = _trim()
     if trim is not None:
