@@ -20,7 +20,7 @@ from hf_magics.specs import Fields
 
 _NOT_FOR_USERS = {"name_or_path", "torch_dtype", "transformers_version"}
 _COUNTS = re.compile(r"(^|[.])(num_\w+|n_\w+|\w*_layers|\w+_size)$")
-_MOST_LAYERS = 10_000
+MOST_LAYERS = 10_000
 _HEAD_SIZES = ("head_dim", "d_kv", "kv_channels", "attention_head_size", "qk_head_dim")
 
 
@@ -108,9 +108,9 @@ def check_sizes(config: Any, fields: Fields, *, loaded: bool = False) -> None:
     for name, value in fields:
         if _COUNTS.search(name) and type(value) is int and value < 0:
             raise ConfigError(f"{name}={value} can't be: it must not be negative")
-        if name.endswith("layers") and type(value) is int and value > _MOST_LAYERS:
-            raise ConfigError(f"{name}={value} is more than can be built: at most {_MOST_LAYERS:,}")
-    for prefix, part in _with_parts(config):
+        if name.endswith("layers") and type(value) is int and value > MOST_LAYERS:
+            raise ConfigError(f"{name}={value} is more than can be built: at most {MOST_LAYERS:,}")
+    for prefix, part in with_parts(config):
         sizes = (vars(part) if loaded else _declared(part)) | _below(fields, prefix)
         given = {name for name in sizes if prefix + name in dict(fields)}
         owner = type(part)
@@ -224,12 +224,13 @@ def _dataclass_fields(owner: type[Any]) -> tuple[Any, ...]:
     return dataclasses.fields(owner) if dataclasses.is_dataclass(owner) else ()
 
 
-def _with_parts(config: Any) -> list[tuple[str, Any]]:
+def with_parts(config: Any) -> list[tuple[str, Any]]:
+    """Return a config and those in it, each with what stands before the names of its fields."""
     found = [("", config)]
     for name in type(config).sub_configs:
         part = getattr(config, name, None)
         if part is not None:
-            found += [(f"{name}.{inner}", one) for inner, one in _with_parts(part)]
+            found += [(f"{name}.{inner}", one) for inner, one in with_parts(part)]
     return found
 
 

@@ -67,6 +67,7 @@ def load(
         spec=_resolved(spec, name, read),
         asked=spec,
         random=read.report.random_modules,
+        not_finite=read.report.not_finite,
         reshaped=tuple(name for name, _, _ in read.report.mismatched),
         weights_mark=weights_mark(read.model),
         tokenizer_given=tokenizer is not None and not spec.tokenizer,

@@ -101,6 +101,9 @@ def move(model: Any, device: torch.device, dtype: torch.dtype | None = None) -> 
         raise FitError(f"{device} has no room for it: {one_line(error)}") from error
 
 
+_NO_LIMIT = 2**63
+
+
 def is_spread(model: Any) -> bool:
     """Say whether a model lies on several devices, or in part on disk."""
     return len(set(getattr(model, "hf_device_map", {}).values())) > 1
@@ -154,11 +157,18 @@ def available(device: torch.device) -> int:
     """Return the bytes that can still be taken on a device (a container's limit counts)."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    return min(int(psutil.virtual_memory().available), _left_in_container())
+    free = int(psutil.virtual_memory().available)
+    return min(free, _left_in_container(), _left_of_addresses())
+
+
+def _left_of_addresses() -> int:
+    """Return what ``ulimit -v`` leaves."""
+    limit = psutil.Process().rlimit(psutil.RLIMIT_AS)[0] if hasattr(psutil, "RLIMIT_AS") else -1
+    return limit - psutil.Process().memory_info().vms if limit > 0 else _NO_LIMIT
 
 
 def _left_in_container() -> int:
     try:
         return int(_CGROUP_LIMIT.read_text()) - int(_CGROUP_USED.read_text())
     except (OSError, ValueError):  # no such limit ("max" is no number)
-        return 2**63
+        return _NO_LIMIT

@@ -22,6 +22,7 @@ from hf_magics.display.words import one_line, sentence_list
 from hf_magics.errors import HFMagicsError, TokenizerError
 from hf_magics.modeling import checkpoints, own_code
 from hf_magics.modeling.checkpoints import Checkpoint
+from hf_magics.modeling.damage import damaged_settings
 from hf_magics.modeling.weights import embedding_rows
 
 _TOKENIZER_FILES = (
@@ -55,8 +56,9 @@ def load_tokenizer(checkpoint: Checkpoint, *, trust_remote_code: bool = False) -
             return None, f"the tokenizer was not loaded: {why(error)}"
         if "trust_remote_code" in str(error) and not trust_remote_code:
             raise TokenizerError(own_code.refusal(checkpoint.location)) from error
+        why_not = damaged_settings(checkpoint) or one_line(error)
         raise TokenizerError(
-            f"the tokenizer of '{checkpoint.location}' can't be loaded: {one_line(error)}; "
+            f"the tokenizer of '{checkpoint.location}' can't be loaded: {why_not}; "
             "--tokenizer SOURCE takes another"
         ) from error
     return (None, _NO_VOCABULARY) if _invented(tokenizer, checkpoint) else (tokenizer, "")

@@ -26,8 +26,10 @@ from hf_magics.modeling import (
     sharing,
 )
 from hf_magics.modeling.checkpoints import Checkpoint
-from hf_magics.modeling.refusals import config_error, weights_error
+from hf_magics.modeling.damage import check_config, check_indices
+from hf_magics.modeling.refusals import config_blamed, config_error, weights_error
 from hf_magics.modeling.report import Report
+from hf_magics.modeling.sizing import check_fits
 from hf_magics.modeling.store import LoadedModel
 from hf_magics.modeling.watching import Bar, watched
 from hf_magics.optional import optional
@@ -75,10 +77,14 @@ class Reader:
         found = self._find()
         _refuse_gguf(self.spec, found.gguf)
         config, typed = self._config(found)
-        chosen = self._class(config, found)
+        with config_blamed(found):
+            chosen = self._class(config, found)
         if typed and not _is_auto(chosen) and not found.gguf:
             with self._watched("sizing it"):
                 architectures.build_on_meta(chosen, config, dtype or torch.float32)
+        if not self.donor and "device_map" not in dict(self.spec.extra):
+            with config_blamed(found):
+                check_fits(chosen, config, dtype, found.path_or_id)
         tokenizer = self._tokenizer(found, config)
         processor = self._processor(found, config)
         self._quantize(config, chosen, device)
@@ -109,9 +115,10 @@ class Reader:
         """Return the config with the user's fields set, and those fields as they were read."""
         with self._watched("reading the config"):
             config = read_config(found, trust_remote_code=self.spec.trust_remote_code)
-        typed = fields.resolve(config, dict(self.spec.fields))
-        fields.check_sizes(config, typed, loaded=True)
-        fields.assign(config, typed)
+        with config_blamed(found):
+            typed = fields.resolve(config, dict(self.spec.fields))
+            fields.check_sizes(config, typed, loaded=True)
+            fields.assign(config, typed)
         return config, typed
 
     def _class(self, config: Any, found: Checkpoint) -> Any:
@@ -197,6 +204,7 @@ class Reader:
             arguments["attn_implementation"] = spec.attn
         if _is_auto(chosen):
             arguments["trust_remote_code"] = spec.trust_remote_code
+        check_indices(found)
         try:
             with self._watched(f"loading {spec.source}") as meter:
                 model, info = chosen.from_pretrained(
@@ -283,6 +291,7 @@ def read_config(found: Checkpoint, *, trust_remote_code: bool = False) -> Any:
     """
     for module in _FOR_GGUF if found.gguf else ():
         optional(module, extra="gguf")  # transformers' own words name no extra
+    check_config(found)
     try:
         return AutoConfig.from_pretrained(
             found.location, trust_remote_code=trust_remote_code, **found.arguments()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import pickle
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import transformers
@@ -11,6 +12,7 @@ from hf_magics.display.words import nearest, one_line
 from hf_magics.errors import ConfigError, HFMagicsError, HubError, OptionError, SourceError
 from hf_magics.modeling import architectures, fields, hub, own_code
 from hf_magics.modeling.checkpoints import Checkpoint
+from hf_magics.modeling.damage import damaged
 
 
 def config_error(found: Checkpoint, error: Exception, *, trusted: bool) -> HFMagicsError:
@@ -24,10 +26,30 @@ def config_error(found: Checkpoint, error: Exception, *, trusted: bool) -> HFMag
     if named and not architectures.is_model_type(str(named)):
         known = nearest(str(named), architectures.model_types())
         return SourceError(
-            f"'{found.location}' is of the type '{named}', which transformers "
+            f"{_config(found)} is of the type '{named}', which transformers "
             f"{transformers.__version__} does not have{known}"
         )
-    return SourceError(f"the config of '{found.path_or_id}' can't be read: {text}")
+    return SourceError(f"{_config(found)} can't be read: {text}")
+
+
+def _config(found: Checkpoint) -> str:
+    what = "the config" if found.gguf else "config.json"
+    return f"{what} of '{found.path_or_id}'"
+
+
+@contextlib.contextmanager
+def config_blamed(found: Checkpoint) -> Iterator[None]:
+    """Blame the config for what goes wrong while it is made use of: its values can be anything.
+
+    Raises:
+        SourceError: In the place of what came.
+    """
+    try:
+        yield
+    except HFMagicsError:
+        raise
+    except Exception as error:
+        raise SourceError(f"{_config(found)} can't be used: {one_line(error)}") from error
 
 
 def weights_error(found: Checkpoint, error: Exception, config: Any) -> HFMagicsError:
@@ -63,15 +85,11 @@ def _not_cached(found: Checkpoint) -> HubError | None:
 
 def _damage(found: Checkpoint, error: Exception) -> SourceError:
     """Say what is wrong with the files of the weights."""
-    text = one_line(error)
-    if pointers := found.pointers():
-        return SourceError(
-            f"{pointers[0]} of '{found.path_or_id}' is a pointer and not the weights: "
-            "git lfs pull, in that folder, downloads them"
-        )
-    if isinstance(error, pickle.UnpicklingError):
-        text = "its weights are damaged, or hold more than tensors"
-    return SourceError(f"'{found.path_or_id}' can't be loaded: {text}")
+    if said := damaged(found):
+        return SourceError(said)
+    is_config = not found.gguf and not isinstance(error, OSError)  # the weights can be read
+    said = " as its config.json has it" if is_config else ""
+    return SourceError(f"'{found.path_or_id}' can't be loaded{said}: {one_line(error)}")
 
 
 def _unexpected(text: str, config: Any) -> str:

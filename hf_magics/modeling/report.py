@@ -8,7 +8,7 @@ from typing import Any
 from hf_magics.display.parts import Column, Note, Table
 from hf_magics.display.words import sentence_list
 from hf_magics.modeling.store import LoadedModel
-from hf_magics.modeling.weights import changed_since
+from hf_magics.modeling.weights import changed_since, not_finite
 
 
 @dataclass(frozen=True)
@@ -17,13 +17,14 @@ class Report:
 
     ``missing`` and ``mismatched`` ones have random values now; ``unexpected`` ones were not used.
     ``mismatched`` has the shapes too: in the checkpoint, in the model. ``donor`` is the model whose
-    backbone is shared.
+    backbone is shared. ``not_finite`` have a NaN or an infinity in them.
     """
 
     missing: tuple[str, ...] = ()
     unexpected: tuple[str, ...] = ()
     mismatched: tuple[tuple[str, str, str], ...] = ()
     random_modules: tuple[str, ...] = ()
+    not_finite: tuple[str, ...] = ()
     donor: str = ""
 
     @classmethod
@@ -37,10 +38,15 @@ class Report:
             tuple(sorted(info.get("unexpected_keys", ()))),
             mismatched,
             _random_parts(model, sorted(random)),
+            not_finite(model),
         )
 
-    def verdict(self) -> Note:
+    def verdicts(self) -> list[Note]:
         """Say in words what it means."""
+        said = [Note(not_finite_verdict(self.not_finite))] if self.not_finite else []
+        return [*said, self._verdict()]
+
+    def _verdict(self) -> Note:
         if self.random_modules:
             return Note(random_verdict(self.random_modules))
         donor = f"{self.donor} or " if self.donor else ""
@@ -75,11 +81,28 @@ def random_now(loaded: LoadedModel) -> tuple[str, ...]:
 def state_notes(loaded: LoadedModel, what: str = "outputs") -> list[str]:
     """Say what makes what a model gives other than it seems: random weights, train mode."""
     said = [random_verdict(random)] if (random := random_now(loaded)) else []
+    said += [not_finite_verdict(names)] if (names := not_finite_now(loaded)) else []
     if loaded.model.training:
         said.append(
             f"the model is in train mode: dropout makes its {what} random; .model.eval() ends that"
         )
     return said
+
+
+def not_finite_now(loaded: LoadedModel) -> tuple[str, ...]:
+    """Return the weights that came with a NaN or an infinity and have one still."""
+    if not loaded.not_finite:
+        return ()
+    return tuple(name for name in not_finite(loaded.model) if name in loaded.not_finite)
+
+
+def not_finite_verdict(names: tuple[str, ...]) -> str:
+    """Say what it means that these weights have a NaN or an infinity in them."""
+    have = "has" if len(names) == 1 else "have"
+    return (
+        f"{sentence_list(names, most=_MOST_NAMED)} {have} NaN or infinite values in the "
+        "checkpoint: what the model gives means nothing"
+    )
 
 
 def random_verdict(modules: tuple[str, ...]) -> str:

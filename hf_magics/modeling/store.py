@@ -50,7 +50,8 @@ class LoadedModel:
     ``model`` and ``tokenizer`` are the ordinary transformers objects; ``tokenizer_given`` says
     that the tokenizer came as an object of the notebook; ``moves`` are the lines of code by which
     it was moved and cast since. ``random`` names the modules whose weights did not come from a
-    checkpoint, ``reshaped`` the weights that had another shape there; ``asked`` is the spec as it
+    checkpoint, ``reshaped`` the weights that had another shape there, ``not_finite`` those
+    that came with a NaN or an infinity; ``asked`` is the spec as it
     was asked, so that the same line can be known again; ``weights_mark`` changes when the weights
     change. ``sentence`` says how it embeds texts, where sentence-transformers wrote that down;
     ``conversation`` is what a chat keeps; ``runner`` computes the forward pass in the place of
@@ -68,6 +69,7 @@ class LoadedModel:
     asked: LoadSpec | NewSpec
     random: tuple[str, ...] = ()
     reshaped: tuple[str, ...] = ()
+    not_finite: tuple[str, ...] = ()
     weights_mark: tuple[Any, ...] = ()
     tokenizer_given: bool = False
     moves: tuple[str, ...] = ()

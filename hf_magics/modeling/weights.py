@@ -70,6 +70,27 @@ def tensors_of(model: Any) -> list[torch.Tensor]:
     return [one for one in found if one is not None]
 
 
+def not_finite(model: Any) -> tuple[str, ...]:
+    """Return the names of the parameters with a NaN or an infinity in them.
+
+    Of those that are quantised none is looked at. The smallest and the largest element are read in
+    one pass, and a NaN is both of them.
+    """
+    named = model.named_parameters()
+    return tuple(name for name, one in named if _is_plain(one) and not _all_finite(one))
+
+
+def _is_plain(tensor: torch.Tensor) -> bool:
+    return tensor.dtype in _FLOATS and not tensor.is_meta and tensor.numel() > 0
+
+
+_FLOATS = {torch.float16, torch.bfloat16, torch.float32, torch.float64}
+
+
+def _all_finite(tensor: torch.Tensor) -> bool:
+    return all(bool(one.isfinite()) for one in tensor.detach().aminmax())
+
+
 def weights_hash(model: Any) -> str:
     """Return the sha256 of the weights: of each tensor's name, shape, dtype and bytes, in order.
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
 
 from hf_magics.display.numbers import size
 from hf_magics.display.words import nearest, one_line
 from hf_magics.engines.llamacpp.quiet import library, quiet, reason
 from hf_magics.errors import FitError, HeadError, OptionError, SourceError
+from hf_magics.modeling.placement import available
 
 _MAGIC = b"GGUF"
 _SHARE = 4  # of the memory that is free, a quarter may hold keys and values
@@ -110,7 +110,7 @@ def read_header(path: Path) -> Header:
 
 def context_for(header: Header) -> int:
     """Return how many tokens a context has: what the model was trained for, if there is room."""
-    room = psutil.virtual_memory().available // _SHARE
+    room = available(torch.device("cpu")) // _SHARE
     fits = max(_LEAST, room // max(1, header.token_bytes))
     return int(min(header.trained or fits, fits))
 
@@ -125,7 +125,7 @@ def check_room(header: Header, words: Mapping[str, Any]) -> None:
     """
     if words.get("n_gpu_layers") and words.get("offload_kqv", True):
         return  # they are on the GPU, of which llama.cpp knows at once
-    needed, room = words["n_ctx"] * header.token_bytes, psutil.virtual_memory().available
+    needed, room = words["n_ctx"] * header.token_bytes, available(torch.device("cpu"))
     if needed > room:
         raise FitError(
             f"there is no room for a context of {words['n_ctx']:,} tokens: it takes {size(needed)} "
