@@ -324,7 +324,7 @@ def _without_layer(state: dict[str, torch.Tensor]) -> str:
 
 
 def _renamed(state: dict[str, torch.Tensor]) -> str:
-    state[f"{_LAYER}output.dense.wheight"] = state.pop(f"{_LAYER}output.dense.weight")
+    state[f"{_LAYER}output.dense.renamed_weight"] = state.pop(f"{_LAYER}output.dense.weight")
     return "output.dense.weight"
 
 
