@@ -13,6 +13,8 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hf_magics.secret import SECRETS
+
 
 @dataclass(frozen=True)
 class Snippet:
@@ -110,12 +112,9 @@ def listed(values: Sequence[Any]) -> str:
     return "[\n" + "".join(f"    {literal(one)},\n" for one in values) + "]"
 
 
-_SECRETS = {"token", "use_auth_token"}
-
-
 def _keyword(name: str, value: object) -> str:
     """Return the source of a keyword's value: a secret is no part of a script."""
-    if name in _SECRETS and isinstance(value, str) and not isinstance(value, Name):
+    if name in SECRETS and isinstance(value, str) and not isinstance(value, Name):
         return 'os.environ["HF_TOKEN"]'
     return literal(value)
 

@@ -17,6 +17,7 @@ from hf_magics.display.words import one_line, sentence_list
 from hf_magics.errors import HubError
 from hf_magics.modeling import catalog, hub_cache
 from hf_magics.modeling.watching import Bar, watched_hub
+from hf_magics.secret import without_frames
 
 _TIMEOUT_S = 5.0
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
@@ -86,8 +87,10 @@ def download_error(error: BaseException, repo_id: str, commit: str) -> HubError 
     """
     for cause in _causes(error):
         if isinstance(cause, _ANSWERS) or _status(cause):
+            without_frames(error)
             return HubError(explain(cause, repo_id, commit))
         if isinstance(cause, errors.HTTPError):
+            without_frames(error)
             return HubError(
                 f"the download of '{repo_id}' broke off: run the line again, what has arrived is "
                 "in the cache"
@@ -182,7 +185,7 @@ def _status(error: BaseException) -> int:
 def _after(error: Exception, repo_id: str, revision: str, cached: Repository | None) -> Repository:
     """Fall back on the cache where the hub did not answer; refuse where it did."""
     if cached is None or isinstance(error, _ANSWERS):
-        raise HubError(explain(error, repo_id, revision)) from error
+        raise HubError(explain(error, repo_id, revision)) from without_frames(error)
     status = _status(error)
     why = f"the hub answers {status}" if status else "the hub can't be reached"
     note = f"{why}: this is the cached commit {cached.commit[:12]}"

@@ -19,6 +19,7 @@ from hf_magics.display.numbers import seconds
 from hf_magics.display.words import one_line
 from hf_magics.engines.remote.address import Address
 from hf_magics.errors import EngineError, OptionError
+from hf_magics.secret import without_frames
 
 TOKEN = "HF_MAGICS_ENDPOINT_TOKEN"  # noqa: S105 - the name of a variable
 CONNECT_S = 10.0
@@ -72,7 +73,7 @@ class Server:
         try:
             return self._parsed(data)
         except EngineError as error:
-            raise RefusedError(str(error), _OK) from error
+            raise RefusedError(str(error), _OK) from without_frames(error)
 
     def events(self, path: str, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Ask for a stream, and give each of its events.
@@ -148,18 +149,22 @@ class Server:
                     raise self._refusal(response)
                 yield response
         except http.ConnectTimeout as error:
-            raise EngineError(f"{url} can't be reached: no answer in time") from error
+            raise EngineError(f"{url} can't be reached: no answer in time") from without_frames(
+                error
+            )
         except http.TimeoutException as error:
             raise EngineError(
                 f"{url} sent nothing for {seconds(self._timeout)}: it is busy or slow; "
                 "%hf_load … --set timeout=SECONDS waits longer"
-            ) from error
+            ) from without_frames(error)
         except (http.ConnectError, http.ProxyError) as error:
             raise EngineError(
                 f"{url} can't be reached: {one_line(error)[:_SAID]}; is the server running?"
-            ) from error
+            ) from without_frames(error)
         except (http.HTTPError, http.InvalidURL) as error:
-            raise EngineError(f"{url} broke off: {one_line(error)[:_SAID]}") from error
+            raise EngineError(f"{url} broke off: {one_line(error)[:_SAID]}") from without_frames(
+                error
+            )
 
     def _refusal(self, response: Any) -> RefusedError:
         status, url = response.status_code, self.address.url
@@ -179,7 +184,7 @@ class Server:
         try:
             return json.loads(data)
         except (ValueError, RecursionError) as error:
-            raise EngineError(f"{self.address.url} sent what is no JSON") from error
+            raise EngineError(f"{self.address.url} sent what is no JSON") from without_frames(error)
 
 
 def has_token() -> bool:
@@ -198,7 +203,7 @@ def _client(address: Address, timeout: float) -> Any:
     except (ImportError, ValueError, http.InvalidURL) as error:
         raise EngineError(
             f"the proxy that the environment names can't be used: {one_line(error)[:_SAID]}"
-        ) from error
+        ) from without_frames(error)
 
 
 def _sign(request: Any) -> Any:
