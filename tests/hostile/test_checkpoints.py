@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 import hf_magics as hf
 from hf_magics.errors import HFMagicsError
 from hf_magics.modeling.memory import give_back
-from tests.hostile.corpus import FLAGGED, REFUSED, SIZES, WEIGHTS, outside, sound
+from tests.hostile.changes import SIZES, WEIGHTS, outside, sound
+from tests.hostile.corpus import FLAGGED, REFUSED
 
 _watched: list[str] = []
 _opened: list[str] = []
