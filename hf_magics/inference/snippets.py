@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from hf_magics.inference.pairs import split_pair
-from hf_magics.inference.tokenizing import Encoded
-from hf_magics.inference.written import (
+from hf_magics.inference.script_inputs import (
     ids_lines,
     ids_list_lines,
     list_lines,
     pair_lines,
     tensor_lines,
 )
+from hf_magics.inference.tokenizing import Encoded
 from hf_magics.snippets import Name, Snippet, call, quoted
 from hf_magics.specs import InferSpec, TokensSpec
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from hf_magics.inference.generation.encoding import Prompts, padding_of
 from hf_magics.inference.generation.options import Plan
-from hf_magics.inference.written import (
+from hf_magics.inference.script_inputs import (
     ids_lines,
     ids_list_lines,
     list_lines,

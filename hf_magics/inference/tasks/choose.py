@@ -17,9 +17,9 @@ from hf_magics.inference import checks, tokenizing
 from hf_magics.inference.answering.answer import Answer
 from hf_magics.inference.answering.task import Done, Request, Task
 from hf_magics.inference.answering.words import left_out, prob, shortened
+from hf_magics.inference.script_inputs import is_long, list_lines
 from hf_magics.inference.snippets import lent_lines, run_lines
 from hf_magics.inference.tokenizing import Encoded
-from hf_magics.inference.written import is_long, list_lines
 from hf_magics.snippets import Name, Snippet, call, literal, quoted
 
 _FEWEST = 2

@@ -17,9 +17,9 @@ from hf_magics.inference.answering.spans import Found, best_spans
 from hf_magics.inference.answering.task import Done, Request, Task
 from hf_magics.inference.answering.windows import Windows, asked, encode_windows
 from hf_magics.inference.answering.words import left_out, need_positive, prob, shortened
+from hf_magics.inference.script_inputs import list_lines, pair_lines, text_lines
 from hf_magics.inference.snippets import lent_lines, run_lines
 from hf_magics.inference.tokenizing import Encoded
-from hf_magics.inference.written import list_lines, pair_lines, text_lines
 from hf_magics.snippets import Name, Snippet, call
 
 _SHOWN = 3

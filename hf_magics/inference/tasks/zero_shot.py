@@ -14,10 +14,10 @@ from hf_magics.inference import checks, tokenizing
 from hf_magics.inference.answering.answer import Answer
 from hf_magics.inference.answering.task import Done, Request, Task
 from hf_magics.inference.answering.words import left_out, prob, shortened
+from hf_magics.inference.script_inputs import list_lines
 from hf_magics.inference.snippets import lent_lines, run_lines
 from hf_magics.inference.tasks.classify import Classify, lent_pad_lines
 from hf_magics.inference.tokenizing import Encoded
-from hf_magics.inference.written import list_lines
 from hf_magics.snippets import Name, Snippet, assigned, call, quoted
 
 TEMPLATE = "This example is {}."
