@@ -10,7 +10,6 @@ from itertools import takewhile
 from typing import Any
 
 import numpy as np
-from jinja2 import TemplateError
 
 from hf_magics.display.words import one_line, sentence_list
 from hf_magics.engines.llamacpp import opening, snippets
@@ -201,7 +200,7 @@ class LlamaWriter:
                 add_generation_prompt=asking,
             )
             return str(made(messages=list(messages)).prompt)
-        except (TemplateError, TypeError, ValueError, KeyError, IndexError) as error:
+        except Exception as error:  # it is a program of whoever made the file
             raise InputError(
                 f"the chat template of {self._name} refuses this: {one_line(error)[:300]}"
             ) from error
