@@ -28,6 +28,7 @@ def run(folder: Path) -> None:
     given = torch.load(folder / "given.pt", weights_only=False)
     names = {"__name__": "__main__", **given}
     code = (folder / "script.py").read_text(encoding="utf-8")
+    torch.set_num_threads(int((folder / "threads.txt").read_text(encoding="utf-8")))
     os.chdir((folder / "cwd.txt").read_text(encoding="utf-8"))
     # what a script prints is no answer to the one who asked
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -81,7 +81,8 @@ def not_finite(model: Any) -> tuple[str, ...]:
 
 
 def _is_plain(tensor: torch.Tensor) -> bool:
-    return tensor.dtype in _FLOATS and not tensor.is_meta and tensor.numel() > 0
+    plain = not hasattr(tensor, "__tensor_flatten__")  # which torchao's are not
+    return plain and tensor.dtype in _FLOATS and not tensor.is_meta and tensor.numel() > 0
 
 
 _FLOATS = {torch.float16, torch.bfloat16, torch.float32, torch.float64}

@@ -181,7 +181,7 @@ def test_windows_of_a_long_context(add, kind):
     model, _ = add(kind, "question-answering", max_position_embeddings=512)
     context = " ".join(f"word {at}" for at in range(900))
     found = hf.infer("which word?", context=context, max_length=32)
-    made = run_code(found, model)
+    made = run_code(found, model, context=context)
     lengths = made["lengths"]
     assert len(lengths) > 32
     assert len(set(lengths)) > 1

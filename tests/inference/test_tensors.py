@@ -69,7 +69,7 @@ def test_statistics_are_over_the_finite_values(dtype):
 @pytest.mark.parametrize("offset", [1e3, 1e5, 1e6, 1e7, 1e8, -1e6])
 def test_a_large_offset_does_not_swallow_the_spread(offset):
     """Values far from zero keep their mean and std: to the fifth figure, where torch's float32 fails."""
-    check(some(600, 700) * 3 + offset, rel=1e-5)
+    check(some(600, 700) * 3 + offset, rel=2e-5)
 
 
 def test_a_mean_between_two_floats_gives_the_spread_about_it():
