@@ -10,8 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from hf_magics.secret import hidden
-
 Fields = tuple[tuple[str, Any], ...]
 """Config fields or keyword arguments with their values, in the order they were given."""
 
@@ -27,8 +25,7 @@ class LoadSpec:
     model came from instead. ``head`` is the class as the user gave it, or, once resolved, the
     class that was used; ``extra`` are keyword arguments of ``from_pretrained``. ``engine`` is what
     computes in the place of torch, ``endpoint`` the address of a server that has the model;
-    ``share`` names the model whose backbone this one uses as well. A token among ``extra`` is a
-    `Secret`.
+    ``share`` names the model whose backbone this one uses as well.
     """
 
     source: str
@@ -51,10 +48,6 @@ class LoadSpec:
     quantize: str = ""
     endpoint: str = ""
     share: str = ""
-
-    def __post_init__(self) -> None:
-        """Hide what is not for eyes."""
-        object.__setattr__(self, "extra", tuple((one, hidden(one, two)) for one, two in self.extra))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hf_magics.first_import import first_import
 from hf_magics.modeling.store import session
+from hf_magics.secret import hidden
 from hf_magics.settings import DEFAULTS, Settings
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def load(
         device=str(device),
         attn=attn,
         fields=tuple(fields.items()),
-        extra=tuple((set or {}).items()),
+        extra=tuple((one, hidden(one, value)) for one, value in (set or {}).items()),
         trust_remote_code=trust_remote_code,
         offline=offline,
         replace=replace,

@@ -29,7 +29,6 @@ _ORDER = (
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
 )
-_POINTER = b"version https://git-lfs"
 _TEMPLATES = "additional_chat_templates/"
 _LONGEST = 1_000
 _SMALL = (".json", ".txt", ".model", ".jinja", ".spm", ".py", ".tiktoken")
@@ -57,11 +56,6 @@ class Checkpoint:
         """The file or folder that is meant; a hub id for one of the hub."""
         inside = self.gguf or (self.subfolder if self.kind == "folder" else "")
         return str(Path(self.location) / inside) if inside else self.location
-
-    def pointers(self) -> list[str]:
-        """Return the weights that are mere pointers, as a clone without git-lfs has them."""
-        weights = (path for path in self._paths() if path.suffix in _WEIGHTS)
-        return [path.name for path in weights if _is_pointer(path)]
 
     def has(self, *names: str) -> bool:
         """Say whether one of these files is there."""
@@ -284,11 +278,6 @@ def _nearest_path(path: Path) -> str:
 
 def _contents(path: Path) -> str:
     return sentence_list(sorted(one.name for one in path.glob("*")))
-
-
-def _is_pointer(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(_POINTER)) == _POINTER
 
 
 def _mark(paths: list[Path]) -> tuple[Any, ...]:

@@ -107,7 +107,7 @@ def _object(found: Checkpoint, path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         why = "it is nested too deep" if isinstance(error, RecursionError) else one_line(error)
         raise SourceError(
-            f"{path.name} of '{found.path_or_id}' {_instead(path) or f'is no JSON: {why}'}"
+            f"{path.name} of '{found.path_or_id}' {instead_of(path) or f'is no JSON: {why}'}"
         ) from error
     if not isinstance(content, dict):
         raise SourceError(f"{path.name} of '{found.path_or_id}' is JSON, and no object of names")
@@ -131,7 +131,7 @@ def damaged(found: Checkpoint) -> str:
     """Return which file of weights can't be read, and why; ``""`` where all of them can."""
     for suffix, read in _READERS.items():
         for path in sorted(found.path("").glob(f"*{suffix}")):
-            if said := _instead(path):
+            if said := instead_of(path):
                 return f"{path.name} of '{found.path_or_id}' {said}"
             if said := read(path):
                 return f"{path.name} of '{found.path_or_id}' is damaged: {said}"
@@ -153,7 +153,7 @@ def _pickled(path: Path) -> str:
             torch.load(path, map_location="meta", weights_only=True)
     except pickle.UnpicklingError:
         return "it holds more than tensors, or is cut off; nothing in it was run"
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever its bytes make of the reader
         return one_line(error).partition(". ")[0] or "it ends too early"
     return ""
 
@@ -161,7 +161,7 @@ def _pickled(path: Path) -> str:
 _READERS: dict[str, Callable[[Path], str]] = {".safetensors": _safetensors, ".bin": _pickled}
 
 
-def _instead(path: Path) -> str:
+def instead_of(path: Path) -> str:
     """Say what a file is in place of what its name says; ``""`` where nothing speaks for it."""
     with path.open("rb") as file:
         begin = file.read(64).lstrip().lower()

@@ -79,12 +79,11 @@ class Reader:
         config, typed = self._config(found)
         with config_blamed(found):
             chosen = self._class(config, found)
+            if not self.donor:
+                check_fits(chosen, config, dtype, self.spec)
         if typed and not _is_auto(chosen) and not found.gguf:
             with self._watched("sizing it"):
                 architectures.build_on_meta(chosen, config, dtype or torch.float32)
-        if not self.donor and "device_map" not in dict(self.spec.extra):
-            with config_blamed(found):
-                check_fits(chosen, config, dtype, found.path_or_id)
         tokenizer = self._tokenizer(found, config)
         processor = self._processor(found, config)
         self._quantize(config, chosen, device)

@@ -80,8 +80,7 @@ def random_now(loaded: LoadedModel) -> tuple[str, ...]:
 
 def state_notes(loaded: LoadedModel, what: str = "outputs") -> list[str]:
     """Say what makes what a model gives other than it seems: random weights, train mode."""
-    said = [random_verdict(random)] if (random := random_now(loaded)) else []
-    said += [not_finite_verdict(names)] if (names := not_finite_now(loaded)) else []
+    said = weights_notes(loaded)
     if loaded.model.training:
         said.append(
             f"the model is in train mode: dropout makes its {what} random; .model.eval() ends that"
@@ -89,11 +88,11 @@ def state_notes(loaded: LoadedModel, what: str = "outputs") -> list[str]:
     return said
 
 
-def not_finite_now(loaded: LoadedModel) -> tuple[str, ...]:
-    """Return the weights that came with a NaN or an infinity and have one still."""
-    if not loaded.not_finite:
-        return ()
-    return tuple(name for name in not_finite(loaded.model) if name in loaded.not_finite)
+def weights_notes(loaded: LoadedModel) -> list[str]:
+    """Say what is wrong with the weights as they are now: random, or not finite."""
+    said = [random_verdict(random)] if (random := random_now(loaded)) else []
+    still = not_finite(loaded.model, loaded.not_finite) if loaded.not_finite else ()
+    return [*said, not_finite_verdict(still)] if still else said
 
 
 def not_finite_verdict(names: tuple[str, ...]) -> str:

@@ -17,10 +17,8 @@ from hf_magics.modeling.limits import limit_words
 from hf_magics.modeling.placement import dtype_name, weight_bytes
 from hf_magics.modeling.report import (
     Report,
-    not_finite_now,
-    not_finite_verdict,
     random_now,
-    random_verdict,
+    weights_notes,
 )
 from hf_magics.modeling.snippets import model_snippet
 from hf_magics.modeling.store import LoadedModel
@@ -162,7 +160,7 @@ class ModelResult(Shown):
             notes: Sentences to put on top, each a warning unless it is a note that says otherwise.
             already: Whether it was there before the line was run.
         """
-        said = report.verdicts() if report else _weights_said(loaded)
+        said = report.verdicts() if report else [Note(one) for one in weights_notes(loaded)]
         if already:
             said.insert(
                 0, Note("this is the model that is already loaded: nothing has changed", "info")
@@ -238,12 +236,6 @@ class ModelResult(Shown):
         if listed is not None:
             parts.append(listed)
         return Page(f"{one.name} · {one.head}", tuple(parts), self._notes)
-
-
-def _weights_said(loaded: LoadedModel) -> list[Note]:
-    """Say what the weights are that stand in the session: random, or not finite."""
-    said = [Note(not_finite_verdict(names))] if (names := not_finite_now(loaded)) else []
-    return said + ([Note(random_verdict(random))] if (random := random_now(loaded)) else [])
 
 
 _TRAINING = (

@@ -10,9 +10,10 @@ import torch
 from hf_magics.modeling.architectures import build_on_meta
 from hf_magics.modeling.fields import with_parts
 from hf_magics.modeling.placement import available, check_fit
+from hf_magics.specs import LoadSpec
 
 
-def check_fits(chosen: Any, config: Any, dtype: torch.dtype | None, source: str) -> None:
+def check_fits(chosen: Any, config: Any, dtype: torch.dtype | None, spec: LoadSpec) -> None:
     """Refuse a model whose weights the memory does not hold.
 
     Building one without memory takes as long as loading a small one, and so it is done only where
@@ -22,18 +23,21 @@ def check_fits(chosen: Any, config: Any, dtype: torch.dtype | None, source: str)
         chosen: The model's class.
         config: Its config.
         dtype: What was asked for; None for the config's own.
-        source: What the line calls it.
+        spec: What was asked.
 
     Raises:
         FitError: With the bytes that are needed, and those that are free.
         ConfigError: The class can't be built with these sizes.
     """
     cpu = torch.device("cpu")  # where weights are read to, wherever they go
-    kind = dtype or getattr(config, "dtype", None) or torch.float32
-    if not hasattr(chosen, "_from_config") or _at_most(config) * kind.itemsize <= available(cpu):
+    kind = dtype or getattr(config, "dtype", None) or torch.float16  # at least, where none is said
+    smaller = spec.quantize or getattr(config, "quantization_config", None) is not None
+    if smaller or "device_map" in dict(spec.extra) or not hasattr(chosen, "_from_config"):
+        return
+    if _at_most(config) * kind.itemsize <= available(cpu):
         return
     model = build_on_meta(chosen, config, kind)
-    check_fit(sum(one.nbytes for one in model.parameters()), cpu, f"'{source}'")
+    check_fit(sum(one.nbytes for one in model.parameters()), cpu, f"'{spec.source}'")
 
 
 def _at_most(config: Any) -> int:

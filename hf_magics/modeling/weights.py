@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import torch
@@ -70,14 +70,18 @@ def tensors_of(model: Any) -> list[torch.Tensor]:
     return [one for one in found if one is not None]
 
 
-def not_finite(model: Any) -> tuple[str, ...]:
+def not_finite(model: Any, among: Collection[str] | None = None) -> tuple[str, ...]:
     """Return the names of the parameters with a NaN or an infinity in them.
 
     Of those that are quantised none is looked at. The smallest and the largest element are read in
     one pass, and a NaN is both of them.
+
+    Args:
+        model: The model.
+        among: The names of those that are looked at, None for all.
     """
-    named = model.named_parameters()
-    return tuple(name for name, one in named if _is_plain(one) and not _all_finite(one))
+    asked = {name: one for name, one in model.named_parameters() if among is None or name in among}
+    return tuple(name for name, one in asked.items() if _is_plain(one) and not _all_finite(one))
 
 
 def _is_plain(tensor: torch.Tensor) -> bool:

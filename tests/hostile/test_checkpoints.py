@@ -1,21 +1,19 @@
 """Checkpoints that are damaged, or meant to do harm: one line each, and nothing else happens."""
 
-import gc
 import json
 import os
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import hf_magics as hf
 from hf_magics.errors import HFMagicsError
-from hf_magics.modeling.memory import give_back
 from tests.hostile.changes import SIZES, WEIGHTS, outside, sound
 from tests.hostile.corpus import FLAGGED, REFUSED
+from tests.hostile.measuring import memory
 
 _watched: list[str] = []
 _opened: list[str] = []
@@ -28,12 +26,6 @@ def _note_opened(event: str, arguments: tuple) -> None:
 
 
 sys.addaudithook(_note_opened)
-
-
-def memory() -> int:
-    gc.collect()
-    give_back()
-    return psutil.Process().memory_info().rss
 
 
 @pytest.fixture

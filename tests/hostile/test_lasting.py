@@ -1,25 +1,17 @@
 """A session that lasts: memory stays flat, threads get their own answers, the shell is as it was."""
 
-import gc
 import os
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import psutil
 
 import hf_magics as hf
-from hf_magics.modeling.memory import give_back
+from tests.hostile.measuring import memory
 from tests.modeling.tiny import BERT
 
 ROUNDS = 50
 CALLS = int(os.environ.get("HF_MAGICS_CALLS", "1000"))  # the README's figure is of 10,000
-
-
-def memory() -> int:
-    gc.collect()
-    give_back()
-    return psutil.Process().memory_info().rss
 
 
 def test_fifty_rounds_leave_nothing(shell, minilm, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from hf_magics.display.numbers import size
@@ -16,6 +17,7 @@ from hf_magics.engines.llamacpp.writer import TEMPLATE, LlamaWriter
 from hf_magics.errors import OptionError, SourceError
 from hf_magics.modeling import checkpoints
 from hf_magics.modeling.checkpoints import Checkpoint
+from hf_magics.modeling.damage import instead_of
 from hf_magics.modeling.elsewhere import About, EngineModel
 from hf_magics.modeling.loading import last_part
 from hf_magics.modeling.results import ModelResult
@@ -76,9 +78,8 @@ def _made(spec: LoadSpec) -> tuple[EngineModel, tuple[str, ...]]:
     resolved = dataclasses.replace(
         spec, source=found.location, revision=found.commit, gguf=found.gguf
     )
-    is_file = spec.source.endswith(".gguf")
-    given = from_home(spec.source) if is_file else str(path)
-    writer = LlamaWriter(llama, spec.name, given, words)
+    given = from_home(spec.source)
+    writer = LlamaWriter(llama, spec.name, given if Path(given).is_file() else str(path), words)
     about = _about(llama, header, template=template)
     return (
         EngineModel.of(resolved, found.origin(), writer, about),
@@ -98,8 +99,9 @@ def _find(spec: LoadSpec) -> Checkpoint:
         there = sorted(name for name in found.files if name.endswith(".gguf"))
         way = f"--gguf {there[0]} takes that one" if there else "leave out --engine"
         raise SourceError(f"'{spec.source}' is no GGUF file, which llama.cpp runs: {way}")
-    if found.pointers():
-        raise SourceError(f"'{found.gguf}' is a pointer of git-lfs, not the file: git lfs pull")
+    path = found.path(found.gguf)
+    if path.is_file() and (said := instead_of(path)):
+        raise SourceError(f"'{path}' {said}")
     return found
 
 

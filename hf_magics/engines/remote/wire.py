@@ -73,7 +73,7 @@ class Server:
         try:
             return self._parsed(data)
         except EngineError as error:
-            raise RefusedError(str(error), _OK) from without_frames(error)
+            raise RefusedError(str(error), _OK) from error
 
     def events(self, path: str, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Ask for a stream, and give each of its events.
@@ -184,7 +184,7 @@ class Server:
         try:
             return json.loads(data)
         except (ValueError, RecursionError) as error:
-            raise EngineError(f"{self.address.url} sent what is no JSON") from without_frames(error)
+            raise EngineError(f"{self.address.url} sent what is no JSON") from error
 
 
 def has_token() -> bool:

@@ -13,17 +13,7 @@ from transformers import (
     VideoMAEImageProcessorPil,
 )
 
-from tests.inference.tasks.seeing import saved
-
-SIZES = {
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "intermediate_size": 64,
-    "image_size": 32,
-    "patch_size": 8,
-    "num_frames": 4,
-}
+from tests.inference.tasks.seeing import VISION, saved
 
 
 def film(folder: Path) -> str:
@@ -44,7 +34,7 @@ def film(folder: Path) -> str:
 def watcher(folder: Path) -> str:
     """A video classifier with random weights."""
     torch.manual_seed(0)
-    config = VideoMAEConfig(**SIZES, id2label={0: "reddens", 1: "turns blue"})
+    config = VideoMAEConfig(**VISION, num_frames=4, id2label={0: "reddens", 1: "turns blue"})
     sizes = {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}}
     model = VideoMAEForVideoClassification(config)
     return saved(folder, model, VideoMAEImageProcessorPil(**sizes))
