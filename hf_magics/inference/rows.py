@@ -66,7 +66,7 @@ def tokenise(loaded: LoadedModel, inputs: Inputs, max_length: int | None = None)
     limit = tokenizing.limit_for(loaded, max_length)
     cutting = {"truncation": "longest_first", "max_length": limit} if limit else {}
     parts = [split_pair(text) for text in inputs.texts]
-    with loaded.lock:
+    with tokenizing.asking(loaded):
         batch = _tokenised(tokenizer, parts, cutting)
         cut = _cut(tokenizer, parts, batch["input_ids"], limit)
     left_out = {*not_taken(loaded.model), "attention_mask"}

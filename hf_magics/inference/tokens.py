@@ -12,6 +12,7 @@ from hf_magics.inference.pairs import split_pair
 from hf_magics.inference.snippets import tokens_snippet
 from hf_magics.inference.token_pages import ComparedTokens, Line, Token, TokensResult
 from hf_magics.inference.tokenizing import (
+    asking,
     need_tokenizer,
     word_to_borrow,
 )
@@ -67,7 +68,7 @@ def tokens_of(loaded: LoadedModel, spec: TokensSpec, settings: Settings) -> Toke
         InputError: The text is empty, or an ID is outside the vocabulary.
     """
     tokenizer = need_tokenizer(loaded)
-    with loaded.lock:
+    with asking(loaded):
         lines = _decode(tokenizer, spec) if spec.ids else _encode(tokenizer, spec)
     lent = _lent(tokenizer, spec)
     notes = [*_cut_notes(loaded, spec, lines), *_unknown(tokenizer, lines)]

@@ -9,9 +9,9 @@ import torch
 
 from hf_magics.errors import OptionError
 from hf_magics.modeling import architectures, checkpoints, fields
+from hf_magics.modeling.config_files import read_config
 from hf_magics.modeling.configs import find_source
 from hf_magics.modeling.creating import make_config
-from hf_magics.modeling.reading import read_config
 from hf_magics.modeling.snippets import model_snippet
 from hf_magics.modeling.store import LoadedModel, Session
 from hf_magics.modeling.watching import watched

@@ -12,7 +12,7 @@ from hf_magics.display.shown import Shown
 from hf_magics.display.words import nearest
 from hf_magics.errors import SourceError
 from hf_magics.modeling import architectures, checkpoints, fields
-from hf_magics.modeling.reading import read_config
+from hf_magics.modeling.config_files import read_config
 from hf_magics.modeling.steps import Piece
 from hf_magics.modeling.store import Session
 from hf_magics.snippets import Snippet, call, script

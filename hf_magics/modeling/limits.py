@@ -24,7 +24,7 @@ def token_limit(loaded: LoadedModel) -> int | None:
     limits = [position_limit(loaded.model)]
     if loaded.tokenizer is not None:
         limits.append(int(min(loaded.tokenizer.model_max_length, _NO_LIMIT)))
-    known = [one for one in limits if one and one < _NO_LIMIT]
+    known = [one for one in limits if one and 0 < one < _NO_LIMIT]
     return min(known, default=None)
 
 

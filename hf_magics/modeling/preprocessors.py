@@ -23,6 +23,7 @@ from hf_magics.errors import HFMagicsError, TokenizerError
 from hf_magics.modeling import checkpoints, own_code
 from hf_magics.modeling.checkpoints import Checkpoint
 from hf_magics.modeling.damage import damaged_settings
+from hf_magics.modeling.tokenizer_checks import check_made
 from hf_magics.modeling.weights import embedding_rows
 
 _TOKENIZER_FILES = (
@@ -61,7 +62,10 @@ def load_tokenizer(checkpoint: Checkpoint, *, trust_remote_code: bool = False) -
             f"the tokenizer of '{checkpoint.location}' can't be loaded: {why_not}; "
             "--tokenizer SOURCE takes another"
         ) from error
-    return (None, _NO_VOCABULARY) if _invented(tokenizer, checkpoint) else (tokenizer, "")
+    if _invented(tokenizer, checkpoint):
+        return None, _NO_VOCABULARY
+    check_made(tokenizer, checkpoint.location)
+    return tokenizer, ""
 
 
 def find_tokenizer(word: str, *, model_type: str, offline: bool = False) -> tuple[Any, str]:
@@ -180,7 +184,9 @@ def _invented(tokenizer: Any, checkpoint: Checkpoint) -> bool:
 def _from_file(path: Path, model_type: str) -> tuple[Any, str]:
     try:
         if path.name.endswith("tokenizer.json"):
-            return transformers.PreTrainedTokenizerFast(tokenizer_file=str(path)), ""
+            tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_file=str(path))
+            check_made(tokenizer, str(path.parent))
+            return tokenizer, ""
         return _from_vocabulary(_tokenizer_class(model_type), path)
     except HFMagicsError:
         raise

@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 import transformers
-from transformers import AutoConfig
 
 from hf_magics.display.progress import progress
 from hf_magics.errors import HFMagicsError, OptionError
@@ -26,13 +25,13 @@ from hf_magics.modeling import (
     sharing,
 )
 from hf_magics.modeling.checkpoints import Checkpoint
-from hf_magics.modeling.damage import check_config, check_indices
-from hf_magics.modeling.refusals import config_blamed, config_error, weights_error
+from hf_magics.modeling.config_files import read_config
+from hf_magics.modeling.damage import check_indices, left_aside
+from hf_magics.modeling.refusals import config_blamed, weights_error
 from hf_magics.modeling.report import Report
 from hf_magics.modeling.sizing import check_fits
 from hf_magics.modeling.store import LoadedModel
 from hf_magics.modeling.watching import Bar, watched
-from hf_magics.optional import optional
 from hf_magics.specs import Fields, LoadSpec
 
 
@@ -152,6 +151,7 @@ class Reader:
             architectures.labels_note(model, [name for name, _ in typed]),
             placement.slow_dtype_note(model),
             preprocessors.size_note(tokenizer, model),
+            left_aside(found) if model.can_generate() else "",
         ]
 
     def _tokenizer(self, found: Checkpoint, config: Any) -> Any:
@@ -275,25 +275,3 @@ def _by_torch(spec: LoadSpec) -> bool:
 
 def _is_auto(chosen: Any) -> bool:
     return hasattr(chosen, "_model_mapping")
-
-
-_FOR_GGUF = ("gguf", "accelerate")
-
-
-def read_config(found: Checkpoint, *, trust_remote_code: bool = False) -> Any:
-    """Return the config of a checkpoint.
-
-    Raises:
-        SourceError: It can't be read, its type is unknown, or it comes with code that is not
-            trusted.
-        MissingExtraError: It is a GGUF file, and what reads those is not installed.
-    """
-    for module in _FOR_GGUF if found.gguf else ():
-        optional(module, extra="gguf")  # transformers' own words name no extra
-    check_config(found)
-    try:
-        return AutoConfig.from_pretrained(
-            found.location, trust_remote_code=trust_remote_code, **found.arguments()
-        )
-    except Exception as error:
-        raise config_error(found, error, trusted=trust_remote_code) from error

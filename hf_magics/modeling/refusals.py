@@ -29,6 +29,10 @@ def config_error(found: Checkpoint, error: Exception, *, trusted: bool) -> HFMag
             f"{_config(found)} is of the type '{named}', which transformers "
             f"{transformers.__version__} does not have{known}"
         )
+    if found.gguf and "GGUF" not in text:  # of a header that ends too early: counts of bytes
+        return SourceError(
+            f"'{found.path(found.gguf)}' is damaged: it is cut off, or its header is wrong"
+        )
     return SourceError(f"{_config(found)} can't be read: {text}")
 
 

@@ -36,6 +36,7 @@ from tests.hostile.changes import (
     written,
     zipped,
 )
+from tests.hostile.tokenizers import TOKENIZERS
 
 REFUSED: dict[str, Change] = {
     **{f"weights cut at {at}": cut(at) for at in (0, 1, 7, 8, 9, 100, 0.3, 0.5, 0.9, -1)},
@@ -120,6 +121,7 @@ REFUSED: dict[str, Change] = {
     "the tokenizer is a list": written("tokenizer.json", "[]"),
     "the tokenizer's settings are a list": written("tokenizer_config.json", "[]"),
     "the tokenizer's settings are cut off": written("tokenizer_config.json", '{"a": '),
+    **TOKENIZERS,
 }
 
 FLAGGED: dict[str, Change] = {

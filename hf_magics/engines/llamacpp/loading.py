@@ -17,7 +17,7 @@ from hf_magics.engines.llamacpp.writer import TEMPLATE, LlamaWriter
 from hf_magics.errors import OptionError, SourceError
 from hf_magics.modeling import checkpoints
 from hf_magics.modeling.checkpoints import Checkpoint
-from hf_magics.modeling.damage import instead_of
+from hf_magics.modeling.damage import check_gguf
 from hf_magics.modeling.elsewhere import About, EngineModel
 from hf_magics.modeling.loading import last_part
 from hf_magics.modeling.results import ModelResult
@@ -99,9 +99,7 @@ def _find(spec: LoadSpec) -> Checkpoint:
         there = sorted(name for name in found.files if name.endswith(".gguf"))
         way = f"--gguf {there[0]} takes that one" if there else "leave out --engine"
         raise SourceError(f"'{spec.source}' is no GGUF file, which llama.cpp runs: {way}")
-    path = found.path(found.gguf)
-    if path.is_file() and (said := instead_of(path)):
-        raise SourceError(f"'{path}' {said}")
+    check_gguf(found)
     return found
 
 

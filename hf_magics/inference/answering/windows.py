@@ -88,7 +88,7 @@ def encode_windows(request: Request) -> Windows:
             "characters its tokens are of: load the model with a fast one (--tokenizer SOURCE)"
         )
     side = 1 if tokenizer.padding_side == "right" else 0
-    with loaded.lock, tokenizing.borrowed_pad(tokenizer, 2) as pad_word:
+    with tokenizing.asking(loaded), tokenizing.borrowed_pad(tokenizer, 2) as pad_word:
         limit = _limit(request)
         stride = min(_STRIDE, _least_room(tokenizer, pairs, limit) // 2)
         padding = told_to_pad(loaded.model, tokenizer, 2)

@@ -52,7 +52,7 @@ def count_tokens(loaded: LoadedModel, texts: list[str]) -> list[int]:
     """Return how many tokens each text is by itself, without what the template puts around it."""
     if not texts:
         return []
-    with loaded.lock:
+    with tokenizing.asking(loaded):
         batch = loaded.tokenizer(texts, add_special_tokens=False)
     return [len(ids) for ids in batch["input_ids"]]
 

@@ -56,7 +56,10 @@ def encode_prompts(loaded: LoadedModel, inputs: Inputs) -> Prompts:
         return from_ids(loaded, [list(line) for line in inputs.ids])
     tokenizer = tokenizing.need_tokenizer(loaded)
     checks.check_texts(inputs.texts)
-    with loaded.lock, tokenizing.borrowed_pad(tokenizer, len(inputs.texts)) as pad_word:
+    with (
+        tokenizing.asking(loaded),
+        tokenizing.borrowed_pad(tokenizer, len(inputs.texts)) as pad_word,
+    ):
         batch = tokenizer(
             list(inputs.texts),
             padding=len(inputs.texts) > 1,

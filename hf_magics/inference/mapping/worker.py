@@ -222,7 +222,7 @@ class Worker:
                 tuple(len(line) for line in inputs.ids) or (self.budget // _AT_ONCE,) * inputs.count
             )
         limit = tokenizing.limit_for(loaded, self.request.spec.max_length) or _ANY
-        with loaded.lock:
+        with tokenizing.asking(loaded):
             ids = loaded.tokenizer(list(inputs.texts), verbose=False)["input_ids"]
         return tuple(min(len(line), limit) for line in ids)
 
