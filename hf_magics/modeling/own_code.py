@@ -6,7 +6,8 @@ checkpoint's own files, ``org/name--modeling_x.XModel`` in another repository.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from hf_magics.display.words import sentence_list
@@ -15,6 +16,7 @@ from hf_magics.modeling.architectures import is_model_type
 from hf_magics.modeling.checkpoints import Checkpoint
 from hf_magics.modeling.heads import TASKS
 
+_GENERATE = "custom_generate/generate.py"  # which transformers puts in the place of generate()
 _RUN_IN = "transformers_modules."  # the package that transformers puts such code in
 _SAID_IN = (
     "config.json",
@@ -64,7 +66,7 @@ def note(found: Checkpoint, made: Iterable[Any], *, trusted: bool) -> str:
     """
     brought = _references(found)
     ran: dict[str, list[str]] = {}
-    for owner in (type(one) for one in made):
+    for owner in _code_of(made):
         if owner.__module__.startswith(_RUN_IN):
             name = f"{owner.__module__.rpartition('.')[2]}.{owner.__name__}"
             ran.setdefault(_place(name, brought) or found.location, []).append(name)
@@ -79,12 +81,26 @@ def note(found: Checkpoint, made: Iterable[Any], *, trusted: bool) -> str:
     return ""
 
 
+def _code_of(made: Iterable[Any]) -> Iterator[Any]:
+    """Yield the classes of objects, and a function that took the place of a ``generate``."""
+    for one in made:
+        yield type(one)
+        own = getattr(one, "generate", None)
+        if isinstance(own, functools.partial):
+            yield own.func
+
+
 def _references(found: Checkpoint) -> list[str]:
     """Return every place that the checkpoint's files name, each once."""
     maps = (found.read_json(name).get("auto_map") for name in _SAID_IN)
+    is_own = _GENERATE in found.files or found.path(_GENERATE).is_file()
     values = [one for auto_map in maps if isinstance(auto_map, dict) for one in auto_map.values()]
     flat = [one for value in values for one in (value if isinstance(value, list) else [value])]
-    return list(dict.fromkeys(one for one in flat if isinstance(one, str)))
+    return list(
+        dict.fromkeys(
+            one for one in [*flat, *([_GENERATE] if is_own else [])] if isinstance(one, str)
+        )
+    )
 
 
 def _place(name: str, brought: list[str]) -> str:

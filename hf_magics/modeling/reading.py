@@ -201,7 +201,7 @@ class Reader:
             location, arguments = None, sharing.arguments_for(chosen, config, found, self.donor)
         if spec.attn:
             arguments["attn_implementation"] = spec.attn
-        if _is_auto(chosen):
+        if _is_auto(chosen) or spec.trust_remote_code:
             arguments["trust_remote_code"] = spec.trust_remote_code
         check_indices(found)
         try:
