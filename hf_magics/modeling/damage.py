@@ -69,7 +69,7 @@ def check_gguf(found: Checkpoint) -> None:
     """
     path = found.path(found.gguf)
     if found.gguf and path.is_file() and (said := instead_of(path)):
-        raise SourceError(f"'{path}' {said}")
+        raise SourceError(f"'{found.path_or_id}' {said}")
 
 
 def is_inside(file: str) -> bool:

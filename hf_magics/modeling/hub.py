@@ -74,10 +74,17 @@ def fetch(repo_id: str, commit: str, names: list[str]) -> None:
         bar: Any = functools.partial(Bar, meter=meter)
         for name in missing:
             try:
-                hf_hub_download(repo_id, name, revision=commit, tqdm_class=bar)
+                path = Path(hf_hub_download(repo_id, name, revision=commit, tqdm_class=bar))
             except (errors.HTTPError, OSError, ValueError) as error:
                 other = f"'{name}' of '{repo_id}' can't be downloaded: {one_line(error)}"
                 raise download_error(error, repo_id, commit) or HubError(other) from error
+            if not hub_cache.is_as_announced(path):
+                hub_cache.forget(path)
+                raise HubError(
+                    f"'{name}' of '{repo_id}' came with other bytes than its hash on the hub says, "
+                    "and was deleted: run the line again; if that says the same, something on the "
+                    "way changes what it carries"
+                )
 
 
 def download_error(error: BaseException, repo_id: str, commit: str) -> HubError | None:

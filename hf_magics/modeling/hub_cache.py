@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
+import re
 from pathlib import Path
 
 from huggingface_hub import constants
 from huggingface_hub.file_download import repo_folder_name
+from huggingface_hub.utils.sha import git_hash
 
 _WEIGHTS = {"model.safetensors", "pytorch_model.bin"}
 _COMPANIONS = ("tokenizer", "vocab", "spiece", "sentencepiece", "source.spm", "preprocessor_config")
@@ -82,6 +85,31 @@ def remember(repo_id: str, revision: str, commit: str, *, first: bool = False) -
         unfinished = ref.with_name(f"{ref.name}.{os.getpid()}.tmp")
         unfinished.write_text(commit, encoding="utf-8")
         unfinished.replace(ref)
+
+
+def is_as_announced(path: Path) -> bool:
+    """Compare a file that was downloaded with the hash that the hub gave for it.
+
+    The cache calls each file's bytes by that: sha256 of a large file, git's hash of a small one.
+    huggingface_hub itself compares the length alone. Where the system has no links, nothing is
+    kept to compare with.
+    """
+    announced = path.readlink().name if path.is_symlink() else ""
+    if re.fullmatch("[0-9a-f]{64}", announced):
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == announced
+    if re.fullmatch("[0-9a-f]{40}", announced):
+        return git_hash(path.read_bytes()) == announced
+    return True
+
+
+def forget(path: Path) -> None:
+    """Delete a file and the bytes behind it, so that it is downloaded anew."""
+    while path.is_symlink():  # to the repository's own, and that may be one to the whole cache's
+        target = path.parent / path.readlink()
+        path.unlink()
+        path = target
+    path.unlink(missing_ok=True)
 
 
 def _names(folder: Path) -> set[str]:

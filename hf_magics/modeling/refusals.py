@@ -31,7 +31,7 @@ def config_error(found: Checkpoint, error: Exception, *, trusted: bool) -> HFMag
         )
     if found.gguf and "GGUF" not in text:  # of a header that ends too early: counts of bytes
         return SourceError(
-            f"'{found.path(found.gguf)}' is damaged: it is cut off, or its header is wrong"
+            f"'{found.path_or_id}' is damaged: it is cut off, or its header is wrong"
         )
     return SourceError(f"{_config(found)} can't be read: {text}")
 

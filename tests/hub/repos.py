@@ -42,13 +42,20 @@ class Snapshot:
 
     @cached_property
     def sha256(self) -> dict[str, str]:
-        """Path -> hex digest: a file's ETag."""
+        """Path -> hex digest."""
         return {path: hashlib.sha256(content).hexdigest() for path, content in self.files.items()}
+
+    def etag(self, path: str) -> str:
+        """The hash that the hub gives for a file: of a small one it is git's."""
+        if path.endswith(WEIGHTS):
+            return self.sha256[path]
+        content = self.files[path]
+        return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
     def entry(self, path: str) -> dict[str, Any]:
         """A file as a tree lists it."""
         size, sha256 = len(self.files[path]), self.sha256[path]
-        entry = {"type": "file", "path": path, "size": size, "oid": sha256[:40]}
+        entry = {"type": "file", "path": path, "size": size, "oid": self.etag(path)[:40]}
         if path.endswith(WEIGHTS):
             entry["lfs"] = {"oid": sha256, "size": size, "pointerSize": 134}
         return entry

@@ -53,6 +53,7 @@ class Hub:
         self._failures: Iterator[int] = iter(())
         self._cut: int | None = None
         self._delay = 0.0
+        self._garbled = ""
         self._server: _Server | None = None
         self._port = 0
 
@@ -93,6 +94,10 @@ class Hub:
     def cut_after(self, size: int | None) -> None:
         """Break off the body of each file after so many bytes; None lifts it."""
         self._cut = size
+
+    def garble(self, name: str) -> None:
+        """Send as many other bytes in the place of a file, under its hash; "" lifts it."""
+        self._garbled = name
 
     def delay(self, seconds: float) -> None:
         """Wait so long before each answer; 0 lifts it."""
@@ -167,8 +172,11 @@ class Hub:
         commit = {"X-Repo-Commit": snapshot.commit}
         if path not in snapshot.files:
             raise Refusal(404, "EntryNotFound", "Entry not found", **commit)
-        answer = _ranged(snapshot.files[path], headers.get("Range", ""))
-        answer.headers |= commit | {"ETag": f'"{snapshot.sha256[path]}"', "Accept-Ranges": "bytes"}
+        content = snapshot.files[path]
+        if path == self._garbled:
+            content = content[:-1] + bytes([content[-1] ^ 1])
+        answer = _ranged(content, headers.get("Range", ""))
+        answer.headers |= commit | {"ETag": f'"{snapshot.etag(path)}"', "Accept-Ranges": "bytes"}
         answer.cut = self._cut
         return answer
 

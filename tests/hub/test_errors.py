@@ -25,7 +25,7 @@ REFUSED = {
     f"%hf_load {TINY} -n b --gguf tiny.gguf": (TINY, "tiny.gguf"),
     "%hf_load org/gguf": ("'org/gguf' holds 2 GGUF files", "--gguf FILE", "a.gguf, b.gguf"),
     "%hf_load org/gguf --gguf c.gguf": ("'c.gguf'", "a.gguf, b.gguf"),
-    "%hf_load org/gguf --gguf b.gguf": ("org/gguf/b.gguf", "can't be read"),
+    "%hf_load org/gguf --gguf b.gguf": ("org/gguf/b.gguf", "is damaged"),
     "%hf_load org/a--b": ("'org/a--b'", "no repository can have that name"),
     f"%hf_load {'x' * 100}": ("no repository can have that name",),
     f"%hf_load https://huggingface.co/{TINY}/tree/main": ("the hub id alone", f"'{TINY}'"),
@@ -85,6 +85,21 @@ def test_a_hub_that_fails_is_named_and_asked_again(hub, hub_env):
         assert str(status) in one_line(cell)
     assert TINY in page(loaded)
     assert len([path for _, path in hub.requests if path.startswith("/api")]) == len(failed) + 1
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
+def test_other_bytes_than_the_hub_promised_are_not_kept(hub, hub_env, name):
+    """As many as they should be, so that only the hash tells; the same line works afterwards."""
+    hub.garble(name)
+    *wrong, session = run_magics([f"%hf_load {TINY}"] * 2 + [SESSION], hub_env)
+    for cell in wrong:
+        assert f"'{name}' of '{TINY}' came with other bytes" in one_line(cell)
+    assert page(session) == "<hf_magics session: nothing>"
+    hub.garble("")
+    hub.requests.clear()
+    (whole,) = run_magics([f"%hf_load {TINY}"], hub_env)
+    assert "BertTokenizer, 19 entries" in page(whole)
+    assert {path for method, path in hub.requests if method == "GET" and path.endswith(name)}
 
 
 def test_a_silent_hub_leaves_what_is_cached(hub, hub_env, checkpoints):

@@ -34,7 +34,7 @@ from hf_magics.errors import (
             r"model\.safetensors of .* is a pointer: git lfs pull, in that folder, downloads",
         ),
         ({"a.gguf": "GGUF", "b.gguf": "GGUF"}, "holds 2 GGUF files: --gguf FILE takes one of a"),
-        ({"a.gguf": "GGUFxxxx"}, "a.gguf' can't be read"),
+        ({"a.gguf": "GGUFxxxx"}, "a.gguf' is damaged"),
     ],
 )  # fmt: skip
 def test_a_folder_that_cannot_be_read_is_named(hf, tmp_path, files, message):
