@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hf_magics.errors import SaveError
+from hf_magics.paths import path_of
 
 # nbformat's schema 4.5: https://nbformat.readthedocs.io/en/latest/format_description.html
 _NOTEBOOK = {
@@ -34,7 +35,7 @@ def write(where: str, text: str, *, suffix: str, overwrite: bool) -> None:
     Raises:
         SaveError: It has another ending, the file is there already, or it can't be written.
     """
-    target = Path(where).expanduser()
+    target = path_of(where, SaveError)
     if target.suffix != suffix:
         raise SaveError(f"{where} is to end in {suffix}")
     if target.exists() and not overwrite:

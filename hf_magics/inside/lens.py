@@ -16,6 +16,7 @@ import torch
 from hf_magics.display.parts import Note
 from hf_magics.errors import InputError, OptionError
 from hf_magics.inference import running, tokenizing
+from hf_magics.inference.checks import check_characters
 from hf_magics.inference.inputs import Inputs
 from hf_magics.inference.snippets import input_lines
 from hf_magics.inference.tokenizing import Encoded
@@ -98,6 +99,7 @@ def _token(loaded: LoadedModel, word: str) -> int:
     Raises:
         OptionError: It is several.
     """
+    check_characters(word)
     tokenizer = tokenizing.need_tokenizer(loaded)
     found = [tokenizer.encode(text, add_special_tokens=False) for text in (f" {word}", word)]
     known = tokenizer.convert_tokens_to_ids(word)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from IPython.core.magic import line_magic, magics_class
@@ -18,6 +17,7 @@ from hf_magics.magics.binding import check_output
 from hf_magics.magics.generation import MODEL
 from hf_magics.magics.lines import look_up
 from hf_magics.magics.options import LENGTH, OUTPUT, SET, TASK, options
+from hf_magics.paths import path_of
 
 _USAGE = "%hf_map IN -o OUT | --to FILE"
 # --to is the file here
@@ -96,7 +96,7 @@ class MapMagics(Base):
         Raises:
             OptionError: It is neither.
         """
-        path = Path(word).expanduser()
+        path = path_of(word)
         if word.partition(".")[0] in self.variables and not path.is_file():
             return look_up(word, self.variables), word
         if not path.is_file():

@@ -16,6 +16,7 @@ from hf_magics.errors import InputError, OptionError
 from hf_magics.literals import literal
 from hf_magics.magics.lines import Word, Words, expand, expand_text, look_up
 from hf_magics.modeling.heads import TASKS
+from hf_magics.paths import path_of
 
 _FIELD = re.compile(r"[A-Za-z_][\w.]*=")
 _NAME = re.compile(r"[^\W\d]\w*(?:\.\w+)*")
@@ -112,7 +113,7 @@ def _path(word: str) -> Path:
     Raises:
         OptionError: It is none either.
     """
-    path = Path(word).expanduser()
+    path = path_of(word)
     if not path.is_file():
         raise OptionError(
             f"-i takes a variable or a file, and '{word}' is neither; what has to be computed goes "

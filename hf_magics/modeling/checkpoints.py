@@ -17,6 +17,7 @@ from hf_magics.modeling import hub, hub_cache
 from hf_magics.modeling.architectures import is_model_type
 from hf_magics.modeling.folders import restore
 from hf_magics.modeling.store import Origin
+from hf_magics.paths import path_of
 from hf_magics.snippets import from_home
 
 _CHOOSES_WEIGHTS = {"variant", "use_safetensors", "force_download", "local_files_only"}
@@ -152,7 +153,7 @@ def find(
     """
     if not source.strip():
         raise SourceError("no source is given: a hub id, a folder or a .gguf file is needed")
-    path = Path(source).expanduser()
+    path = path_of(source, SourceError)
     if path.is_file() and path.suffix == ".gguf":
         return find(str(Path(source).parent), gguf=path.name)
     found = find_files(source, revision=revision, subfolder=subfolder, offline=offline)
@@ -178,7 +179,7 @@ def find_files(
         HubError: The hub has none of that name, refuses it, or can't be reached.
     """
     _check_word(source)
-    path = Path(source).expanduser()
+    path = path_of(source, SourceError)
     restore(path.resolve())  # a link to it is another name for the same folder
     if path.exists() and revision:
         raise SourceError(f"'{source}' is on this disk: --revision is for a hub id")
@@ -201,8 +202,6 @@ def find_files(
 
 def _check_word(source: str) -> None:
     """Refuse what can be neither a path nor a hub id."""
-    if "\0" in source:
-        raise SourceError(f"{source!r} holds a NUL character: it is neither a path nor a hub id")
     if len(source) > _LONGEST:
         raise SourceError(f"'{source[:40]}…' is too long for a path or a hub id")
     if address := _ADDRESS.match(source):

@@ -19,12 +19,13 @@ from transformers.models.auto.tokenization_auto import (
 )
 
 from hf_magics.display.words import one_line, sentence_list
-from hf_magics.errors import HFMagicsError, TokenizerError
+from hf_magics.errors import HFMagicsError, SourceError, TokenizerError
 from hf_magics.modeling import checkpoints, own_code
 from hf_magics.modeling.checkpoints import Checkpoint
 from hf_magics.modeling.damage import damaged_settings
 from hf_magics.modeling.tokenizer_checks import check_made
 from hf_magics.modeling.weights import embedding_rows
+from hf_magics.paths import path_of
 
 _TOKENIZER_FILES = (
     "tokenizer.json",
@@ -80,7 +81,7 @@ def find_tokenizer(word: str, *, model_type: str, offline: bool = False) -> tupl
         TokenizerError: There is none, or it can't be read.
         SourceError: There is nothing at all.
     """
-    path = Path(word).expanduser()
+    path = path_of(word, SourceError)
     if path.is_file() and path.suffix in _VOCABULARY_SUFFIXES:
         return _from_file(path, model_type)
     checkpoint = checkpoints.find_files(word, offline=offline)

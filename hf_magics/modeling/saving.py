@@ -28,6 +28,7 @@ from hf_magics.modeling.sentence import SENTENCE_FILES
 from hf_magics.modeling.snippets import pieces_of, save_snippet
 from hf_magics.modeling.store import LoadedModel, Session
 from hf_magics.modeling.watching import watched
+from hf_magics.paths import path_of
 from hf_magics.specs import SaveSpec
 
 _CHECKPOINT_FILES = (
@@ -72,7 +73,7 @@ def save(spec: SaveSpec, session: Session) -> SaveResult:
     loaded = session.get(spec.name)
     if isinstance(loaded, EngineModel):
         raise loaded.refusal("torch weights")
-    target = Path(spec.path).expanduser()
+    target = path_of(spec.path, SaveError)
     _check_target(target, overwrite=spec.overwrite)
     target = target.resolve()
     notes = saving_notes(loaded)

@@ -17,6 +17,7 @@ from hf_magics.errors import InputError
 from hf_magics.inference.mapping.sources import Row, Source, row_of
 from hf_magics.inference.mapping.streamed import Streamed, decoded, starts_quickly
 from hf_magics.optional import optional
+from hf_magics.paths import path_of
 from hf_magics.snippets import Snippet, from_home
 
 _LONGEST_CELL = 2**27  # bytes: where a quote is not closed, the rest of the file is one cell
@@ -228,7 +229,7 @@ def open_file(given: str | Path, column: str) -> Source:
     Raises:
         InputError: It is not there, empty, of another kind, or has no such column.
     """
-    path = Path(given).expanduser()
+    path = path_of(given)
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "is not there"
         raise InputError(f"{path} {what}: %hf_map takes a file or a variable")

@@ -28,6 +28,7 @@ from hf_magics.inference.tasks import Request, Task, task_for
 from hf_magics.inference.tokenizing import limit_for
 from hf_magics.modeling.snippets import pieces_of
 from hf_magics.modeling.store import LoadedModel, Session
+from hf_magics.paths import path_of
 from hf_magics.settings import Settings
 from hf_magics.specs import InferSpec, MapSpec
 
@@ -144,7 +145,7 @@ class _Job:
     @property
     def _folder(self) -> Path | None:
         if self.spec.checkpoint:
-            return Path(self.spec.checkpoint).expanduser()
+            return path_of(self.spec.checkpoint)
         return folder_beside(self._to) if self._to else None
 
     @property
@@ -265,7 +266,7 @@ def _check(spec: MapSpec) -> None:
     if spec.overwrite and not (spec.to or spec.checkpoint):
         raise OptionError("--overwrite goes with --to FILE or --checkpoint DIR")
     if spec.to:
-        check_target(Path(spec.to).expanduser())
+        check_target(path_of(spec.to))
 
 
 def _check_options(spec: MapSpec, task: Task, loaded: LoadedModel) -> None:
