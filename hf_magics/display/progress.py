@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Protocol
 from weakref import WeakSet
 
 from hf_magics.display.numbers import size
+from hf_magics.display.visible import visible
 
 _PATIENCE_S = 1.0
 _PERIOD_S = 0.1
@@ -118,7 +119,7 @@ class Meter:
             self._shown = time.monotonic()
             if self._line is None:
                 self._line = self._make_line()
-            self._line.show(text)
+            self._line.show(visible(text))
 
 
 class Nowhere:

@@ -32,6 +32,23 @@ def visible(text: str, *, keep_newlines: bool = False) -> str:
     return _INVISIBLE.sub(_escape_in_line if keep_newlines else _escape, text)
 
 
+def make_visible(error: BaseException) -> None:
+    """Escape the messages of an error and of those behind it, which a traceback prints as they are.
+
+    Line breaks and tabs stay: these are what a long message is laid out with.
+    """
+    told: BaseException | None = error
+    seen: set[int] = set()
+    while told is not None and id(told) not in seen:  # an error may be its own cause
+        seen.add(id(told))
+        told.args = tuple(_laid_out(one) if isinstance(one, str) else one for one in told.args)
+        told = told.__cause__ or told.__context__
+
+
+def _laid_out(text: str) -> str:
+    return "\t".join(visible(part, keep_newlines=True) for part in text.split("\t"))
+
+
 def _escape_in_line(match: re.Match[str]) -> str:
     return "\n" if match.group() == "\n" else _escape(match)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from hf_magics.display.markdown import markdown
 from hf_magics.display.words import nearest, sentence_list
 from hf_magics.errors import InputError, OptionError, SessionNameError
 from hf_magics.export.pages import CodeResult
@@ -93,5 +94,5 @@ def _cells(sections: list[Section], told: Callable[[str], str]) -> list[tuple[st
     first = head(sections)
     cells = [("", first)] if first else []
     for number, one in enumerate(sections, 1):
-        cells.append((f"## {number}. {title(one.spec)}", told(arranged(*one.blocks))))
+        cells.append((f"## {number}. {markdown(title(one.spec))}", told(arranged(*one.blocks))))
     return cells

@@ -7,13 +7,14 @@ from typing import Any
 
 from hf_magics import specs
 from hf_magics.display.numbers import plural
+from hf_magics.display.visible import visible
 
 _LONG = 60
 
 
 def title(spec: Any) -> str:
-    """Return what a step did, in a few words without line breaks."""
-    return " ".join(TITLES[type(spec)](spec).split())
+    """Return what a step did, in a few words: of a path in them nothing can end the comment."""
+    return visible(" ".join(TITLES[type(spec)](spec).split()))
 
 
 def _load(spec: specs.LoadSpec) -> str:

@@ -21,7 +21,7 @@ from hf_magics.display.guide import Help
 from hf_magics.display.progress import lines_from
 from hf_magics.display.shown import Shown
 from hf_magics.display.streaming import streams_from
-from hf_magics.display.visible import visible
+from hf_magics.display.visible import make_visible, visible
 from hf_magics.display.words import one_line
 from hf_magics.errors import HFMagicsError, OptionError
 from hf_magics.magics.binding import bind
@@ -152,6 +152,9 @@ def magic(method: Callable[..., Shown]) -> Any:
             return Help(method.__name__, str(asked))
         except HFMagicsError as error:
             message = visible(one_line(error))
+        except Exception as error:
+            make_visible(error)
+            raise
         raise UsageError(message)
 
     return run

@@ -70,6 +70,16 @@ def test_a_block_inside_shares_the_line(said):
     assert said == ["downloading …", "loading …", ""]
 
 
+def test_what_cannot_be_seen_is_an_escape(said):
+    """A folder, a model or a bar of a library may have any name: the line stays one."""
+    with progress("loading \x1b[31m\u202ered") as meter:
+        meter.at_once()
+        meter.say("a\nb\r\x9bc")
+        meter.at_once()
+    assert said == [r"loading \x1b[31m\u202ered …", *[r"a\nb\r\x9bc"] * (len(said) - 2), ""]
+    assert len(said) > 2
+
+
 def test_a_late_thread_brings_no_line_back(said):
     """A download that goes on after an error or an interrupt finds the line gone."""
     with progress("loading") as meter:
