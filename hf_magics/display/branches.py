@@ -11,6 +11,7 @@ from hf_magics.display.visible import visible
 
 INDENT = 2  # characters a level
 _GAP = 2
+_WIDEST = 160  # characters: a cell that is longer moves its own line, and fills up no other
 
 
 def flat(branches: Sequence[Branch], level: int = 0) -> Iterator[tuple[int, Branch]]:
@@ -52,13 +53,13 @@ def _without(tree: Tree, at: int) -> Tree:
 
 
 def widths(tree: Tree) -> tuple[int, ...]:
-    """The characters of each column: the first one's with its indentation."""
+    """The characters of each column, the first one's with its indentation; of a long cell some."""
     found = [broadest(visible(column.name)) for column in tree.columns]
     for level, branch in flat(tree.branches):
         for at, cell in enumerate(branch.cells):
             indented = INDENT * level if not at else 0
             found[at] = max(found[at], indented + broadest(visible(cell)))
-    return tuple(found)
+    return tuple(min(one, _WIDEST) for one in found)
 
 
 def line(tree: Tree, cells: Sequence[str], level: int, wide: Sequence[int]) -> str:
