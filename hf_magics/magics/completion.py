@@ -11,6 +11,7 @@ from typing import Any
 
 from IPython.core.completer import SimpleCompletion, context_matcher
 
+from hf_magics.display.visible import visible
 from hf_magics.inference.mapping.files import SUFFIXES
 from hf_magics.magics.columns import columns_of
 from hf_magics.magics.options import CHOICES, option_names
@@ -38,7 +39,7 @@ def complete(shell: Any) -> Callable[[Any], Any]:
         found = [
             SimpleCompletion(text=one, type=kind)
             for one, kind in _offers(shell, match["magic"], before, word)
-            if one.startswith(word)
+            if one.startswith(word) and visible(one) == one  # a folder may have any name
         ]
         return {
             "completions": found,
