@@ -58,6 +58,8 @@ CELLS = (
     "%hf_infer -m embedder --task embed -i pieces",
     "%hf_infer -m writer -i texts",
     "%hf_infer -m translator --task text2text-generation --max-new-tokens 8 -i texts",
+    "%hf_infer -m translator --task translation --max-new-tokens 8 -i texts",
+    "%hf_infer -m translator --task summarization --max-new-tokens 8 -i texts",
     "%hf_infer -m seer -i picture",
     "%hf_generate -m writer --max-new-tokens 20 --temperature 2.0 --seed 0 -i texts",
     f"%hf_chat -m writer --max-new-tokens 4 --show-prompt {LINE}",
