@@ -12,7 +12,7 @@ from hf_magics.paths import path_of
     ("word", "why"),
     [
         ("half\ud800", "half of a surrogate pair"),
-        ("nul\0", "null byte"),
+        ("nul\0", "null"),
         ("long" * 1_250, "too long"),
         ("~no-such-user/model", "home"),
     ],
