@@ -15,6 +15,7 @@ from hf_magics.display.words import sentence_list
 from hf_magics.errors import HubError, SourceError
 from hf_magics.modeling import hub, hub_cache
 from hf_magics.modeling.architectures import is_model_type
+from hf_magics.modeling.fetching import fetch
 from hf_magics.modeling.folders import restore
 from hf_magics.modeling.store import Origin
 from hf_magics.paths import path_of
@@ -160,7 +161,7 @@ def find(
     if gguf or not found.has("config.json"):
         found = replace(found, gguf=_choose_gguf(found, gguf))
         if found.kind == "hub" and not found.offline:
-            hub.fetch(source, found.commit, [str(PurePosixPath(subfolder) / found.gguf)])
+            fetch(source, found.commit, [str(PurePosixPath(subfolder) / found.gguf)])
     return found
 
 
@@ -255,7 +256,7 @@ def _from_hub(source: str, revision: str, subfolder: str, *, offline: bool) -> C
         notes=found.notes,
     )
     if not found.offline:
-        hub.fetch(source, found.commit, checkpoint.small_files())
+        fetch(source, found.commit, checkpoint.small_files())
         hub_cache.remember(source, revision, found.commit, first=True)
     return checkpoint
 

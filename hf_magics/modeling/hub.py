@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import difflib
 import errno
-import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from huggingface_hub import HfApi, constants, errors, hf_hub_download
+from huggingface_hub import HfApi, constants, errors
 from huggingface_hub.utils import validate_repo_id
 
 from hf_magics.display.words import one_line, sentence_list
 from hf_magics.errors import HubError
 from hf_magics.modeling import catalog, hub_cache
-from hf_magics.modeling.watching import Bar, watched_hub
+from hf_magics.modeling.watching import watched_hub
 from hf_magics.secret import without_frames
 
 _TIMEOUT_S = 5.0
@@ -59,34 +57,6 @@ def look_up(
     return Repository(str(info.sha), files)
 
 
-def fetch(repo_id: str, commit: str, names: list[str]) -> None:
-    """Download the files that are not in the cache yet.
-
-    With them there, config and tokenizer load without asking the hub again, which would take most
-    of a minute where it does not answer.
-
-    Raises:
-        HubError: The hub refuses them, or can't be reached.
-    """
-    folder = hub_cache.snapshot(repo_id, commit)
-    missing = [name for name in names if not (folder / name).is_file()]
-    with watched_hub(f"downloading from {repo_id}") as meter:
-        bar: Any = functools.partial(Bar, meter=meter)
-        for name in missing:
-            try:
-                path = Path(hf_hub_download(repo_id, name, revision=commit, tqdm_class=bar))
-            except (errors.HTTPError, OSError, ValueError) as error:
-                other = f"'{name}' of '{repo_id}' can't be downloaded: {one_line(error)}"
-                raise download_error(error, repo_id, commit) or HubError(other) from error
-            if not hub_cache.is_as_announced(path):
-                hub_cache.forget(path)
-                raise HubError(
-                    f"'{name}' of '{repo_id}' came with other bytes than its hash on the hub says, "
-                    "and was deleted: run the line again; if that says the same, something on the "
-                    "way changes what it carries"
-                )
-
-
 def download_error(error: BaseException, repo_id: str, commit: str) -> HubError | None:
     """Return what the hub or the cache's disk did to a download, None where it was neither.
 
@@ -99,8 +69,8 @@ def download_error(error: BaseException, repo_id: str, commit: str) -> HubError 
         if isinstance(cause, errors.HTTPError):
             without_frames(error)
             return HubError(
-                f"the download of '{repo_id}' broke off: run the line again, what has arrived is "
-                "in the cache"
+                f"the download of '{repo_id}' broke off: run the line again, the files that are "
+                "whole stay in the cache"
             )
         if isinstance(cause, OSError) and cause.errno in _DISK:
             return HubError(

@@ -55,7 +55,7 @@ def has_weights(folder: Path) -> bool:
     """Say whether weights under their usual names are there, every shard."""
     names = _names(folder)
     indexes = [name for name in names if name.endswith(".index.json")]
-    return bool(names & _WEIGHTS) or any(_shards(folder / name) <= names for name in indexes)
+    return bool(names & _WEIGHTS) or any(shards_of(folder / name) <= names for name in indexes)
 
 
 def has_all(folder: Path) -> bool:
@@ -112,16 +112,16 @@ def forget(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def _names(folder: Path) -> set[str]:
-    return {path.name for path in folder.glob("*") if path.is_file()}
-
-
-def _shards(index: Path) -> set[str]:
+def shards_of(index: Path) -> set[str]:
     """Return the files that an index of weights names; one that can't be, where it names none."""
     try:
         return set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {""}
+
+
+def _names(folder: Path) -> set[str]:
+    return {path.name for path in folder.glob("*") if path.is_file()}
 
 
 def _folder(repo_id: str) -> Path:

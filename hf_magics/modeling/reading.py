@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 import torch
@@ -16,7 +18,6 @@ from hf_magics.modeling import (
     architectures,
     checkpoints,
     fields,
-    hub,
     hub_cache,
     own_code,
     placement,
@@ -27,6 +28,7 @@ from hf_magics.modeling import (
 from hf_magics.modeling.checkpoints import Checkpoint
 from hf_magics.modeling.config_files import read_config
 from hf_magics.modeling.damage import check_indices, left_aside
+from hf_magics.modeling.fetching import fetch
 from hf_magics.modeling.refusals import config_blamed, weights_error
 from hf_magics.modeling.report import Report
 from hf_magics.modeling.sizing import check_fits
@@ -192,9 +194,7 @@ class Reader:
     def _model(self, found: Checkpoint, config: Any, chosen: Any, dtype: Any) -> tuple[Any, Report]:
         spec = self.spec
         extra = dict(spec.extra)
-        weights = found.weights(extra)
-        if weights:  # transformers would take a hub that fails for a file that is missing
-            hub.fetch(found.location, found.commit, weights)
+        _fetch_weights(found, extra)  # before the arguments: what is here is not asked for again
         location: str | None = found.location
         arguments = {**found.weight_arguments(extra), **extra, **self._more}
         if self.donor:
@@ -203,7 +203,6 @@ class Reader:
             arguments["attn_implementation"] = spec.attn
         if _is_auto(chosen) or spec.trust_remote_code:
             arguments["trust_remote_code"] = spec.trust_remote_code
-        check_indices(found)
         try:
             with self._watched(f"loading {spec.source}") as meter:
                 model, info = chosen.from_pretrained(
@@ -227,6 +226,18 @@ class Reader:
 
     def _watched(self, label: str) -> Any:
         return watched(label, notes=self.notes)
+
+
+def _fetch_weights(found: Checkpoint, extra: Collection[str]) -> None:
+    """Download the weights that a hub id needs: transformers takes a hub that fails for no file."""
+    for file in found.weights(extra):
+        fetch(found.location, found.commit, [file])
+        if file.endswith(".json"):
+            check_indices(found)
+            shards = hub_cache.shards_of(found.path(PurePosixPath(file).name))
+            folder = PurePosixPath(file).parent
+            fetch(found.location, found.commit, sorted(str(folder / one) for one in shards))
+    check_indices(found)
 
 
 _RESERVED = {

@@ -15,8 +15,8 @@ import torch
 from safetensors.torch import load_file
 
 from hf_magics.display.words import one_line, sentence_list
-from hf_magics.modeling import hub
 from hf_magics.modeling.checkpoints import Checkpoint
+from hf_magics.modeling.fetching import fetch
 
 POOLINGS = {
     "cls": "first token",
@@ -279,7 +279,7 @@ def _fetched(checkpoint: Checkpoint, file: str) -> bool:
     if PurePosixPath(file).is_absolute() or ".." in PurePosixPath(file).parts:
         raise _UnreadableError(f"{file} is not inside of the checkpoint")
     if checkpoint.kind == "hub" and not checkpoint.offline and checkpoint.has(file):
-        hub.fetch(checkpoint.location, checkpoint.commit, [file])
+        fetch(checkpoint.location, checkpoint.commit, [file])
     return checkpoint.path(file).is_file()
 
 

@@ -9,7 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from typing import Any, Self, TextIO
+from typing import Any, Protocol, Self, TextIO
 
 from huggingface_hub import utils as hub_utils
 from transformers.utils import logging as transformers_logging
@@ -53,13 +53,20 @@ def watched_hub(label: str) -> Iterator[Meter]:
         yield meter
 
 
+class Counter(Protocol):
+    """What a bar counts for: a meter, or a part of what one shows."""
+
+    def advance(self, done: float, total: float | None, unit: str = "", what: str = "") -> None:
+        """Take that ``done`` of ``total`` is done, in bytes where ``unit`` is ``"B"``."""
+
+
 class Bar:
     """What transformers and the hub take for a tqdm bar: it counts, and shows nothing itself.
 
     No subclass of tqdm: those of the hub stop counting where its bars are disabled.
     """
 
-    def __init__(self, iterable: Any = None, *_: Any, meter: Meter, **options: Any) -> None:
+    def __init__(self, iterable: Any = None, *_: Any, meter: Counter, **options: Any) -> None:
         self._meter = meter
         self._iterable = iterable
         self.total = options.get("total") or _length(iterable)

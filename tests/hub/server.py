@@ -42,6 +42,7 @@ class Hub:
 
     Attributes:
         requests: (method, path) of all that was asked, in order of arrival; clear it at will.
+        ranges: the parts of files that were asked for, such as `bytes=1024-`.
         token: the one token that may see private repositories and the files of gated ones.
     """
 
@@ -49,6 +50,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, str]] = []
+        self.ranges: list[str] = []
         self._repos: dict[str, Repo] = {}
         self._failures: Iterator[int] = iter(())
         self._cut: int | None = None
@@ -175,7 +177,9 @@ class Hub:
         content = snapshot.files[path]
         if path == self._garbled:
             content = content[:-1] + bytes([content[-1] ^ 1])
-        answer = _ranged(content, headers.get("Range", ""))
+        wanted = headers.get("Range", "")
+        self.ranges += [wanted] if wanted else []
+        answer = _ranged(content, wanted)
         answer.headers |= commit | {"ETag": f'"{snapshot.etag(path)}"', "Accept-Ranges": "bytes"}
         answer.cut = self._cut
         return answer

@@ -6,16 +6,13 @@ import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 import torch
 from transformers import BertConfig, BertModel
 
-from tests.hub.children import ROOT, run_python
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.hub.children import ROOT, page, run_ipython, run_magics, run_python
 
 pty = pytest.importorskip("pty", reason="no pseudo-terminals on this system")
 termios = pytest.importorskip("termios")
@@ -35,6 +32,18 @@ with lines_from(Line):
         hf.load(source)
         said.append(source)
 print(json.dumps(said))
+"""
+STOPPED = """
+import hf_magics as hf
+import os, pathlib, signal, threading, time
+
+def stop():
+    cache = pathlib.Path(os.environ["HF_HOME"])
+    while not any(one.stat().st_size > 1_000_000 for one in cache.rglob("*.incomplete")):
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGINT)
+
+threading.Thread(target=stop, daemon=True).start()
 """
 
 
@@ -78,6 +87,26 @@ def test_a_download_is_one_line_that_is_gone_in_the_end(slow_hub, hub_env):
         assert counted, lines
         assert " of 25." in counted[-1], counted
         assert "MB" in counted[-1]
+
+
+@pytest.mark.parametrize("source", [LARGE, "org/sharded"])
+def test_an_interrupted_download_is_made_good_by_the_same_line(slow_hub, hub_env, source):
+    """It ends at once, as any cell that is stopped; the files that are whole are kept."""
+    slow_hub.delay(3)
+    lines = ["%load_ext hf_magics", STOPPED, f"%hf_load {source}", "hf.session"]
+    stopped, session = run_ipython(lines, hub_env)[2:]
+    assert stopped.error == "KeyboardInterrupt"
+    assert page(session) == "<hf_magics session: nothing>"
+    cache = Path(hub_env["HF_HOME"], "hub")
+    assert not list(cache.rglob("*.incomplete"))
+    whole = {path.name for path in cache.glob("*/snapshots/*/*.safetensors")}
+    slow_hub.delay(0)
+    slow_hub.requests.clear()
+    (again,) = run_magics([f"%hf_load {source}"], hub_env)
+    assert source in page(again)
+    fetched = {path.rpartition("/")[2] for method, path in slow_hub.requests if method == "GET"}
+    assert len(whole) == (0 if source == LARGE else 3)
+    assert not whole & fetched
 
 
 def test_a_terminal_shows_the_download_and_then_nothing(slow_hub, hub_env):
