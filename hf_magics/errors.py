@@ -80,3 +80,12 @@ class MapInterruptedError(HFMagicsError, KeyboardInterrupt):
 
 class MissingExtraError(HFMagicsError):
     """An optional package is needed and not installed."""
+
+
+def is_full(error: BaseException) -> bool:
+    """Say whether an error is that there was no memory for something, on whatever device.
+
+    By name: the class is torch's, which is not imported for that; of the CPU's it has none.
+    """
+    is_known = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return is_known or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))

@@ -6,11 +6,11 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import psutil
 import torch
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
+from hf_magics.modeling.placement import available
 from hf_magics.modeling.store import LoadedModel
 
 _KERNELS = {"AVX2", "AVX512"}
@@ -34,7 +34,7 @@ def can_pack(loaded: LoadedModel) -> bool:
         return False
     weights = {id(one.weight): one.weight for one in _layers(loaded.model)}.values()
     nbytes = sum(one.numel() * one.element_size() for one in weights)
-    return bool(0 < nbytes * _ROOM < psutil.virtual_memory().available)
+    return bool(0 < nbytes * _ROOM < available(torch.device("cpu")))
 
 
 @contextlib.contextmanager

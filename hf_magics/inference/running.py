@@ -9,7 +9,7 @@ import torch
 from transformers.utils import TransformersKwargs
 
 from hf_magics.display.words import nearest, one_line
-from hf_magics.errors import EngineError, FitError, InputError
+from hf_magics.errors import EngineError, FitError, InputError, is_full
 from hf_magics.inference import grouping
 from hf_magics.inference.told import takes_anything
 from hf_magics.modeling.forwarding import parameters_of
@@ -115,7 +115,7 @@ def once(
         with torch.inference_mode():
             return _forward(loaded, {**placed, **extra})
     except (*_REFUSALS,) as error:
-        if isinstance(error, torch.OutOfMemoryError) or _CPU_IS_FULL in str(error):
+        if is_full(error):
             raise FitError(
                 f"{model.device} has no room to run {loaded.name} on this: give fewer or shorter "
                 "lines, or --max-length N"
@@ -134,9 +134,7 @@ def _lacking(model: Any, inputs: Mapping[str, Any]) -> str:
 
 
 # what transformers' forwards raise on input that does not fit
-_REFUSALS = (ValueError, TypeError, RuntimeError, IndexError, KeyError, AttributeError)
-
-_CPU_IS_FULL = "can't allocate memory"  # torch has no class for that
+_REFUSALS = (ValueError, TypeError, RuntimeError, MemoryError, IndexError, KeyError, AttributeError)
 
 
 def _check_words(model: Any, extra: Mapping[str, Any]) -> None:

@@ -23,7 +23,7 @@ from hf_magics.display.shown import Shown
 from hf_magics.display.streaming import streams_from
 from hf_magics.display.visible import make_visible, visible
 from hf_magics.display.words import one_line
-from hf_magics.errors import HFMagicsError, OptionError
+from hf_magics.errors import HFMagicsError, OptionError, is_full
 from hf_magics.magics.binding import bind
 from hf_magics.magics.hints import hints_on
 from hf_magics.magics.lines import look_up
@@ -153,11 +153,19 @@ def magic(method: Callable[..., Shown]) -> Any:
         except HFMagicsError as error:
             message = visible(one_line(error))
         except Exception as error:
-            make_visible(error)
-            raise
+            if not is_full(error):
+                make_visible(error)
+                raise
+            message = _FULL
         raise UsageError(message)
 
     return run
+
+
+_FULL = (
+    "there is no memory left for this: give fewer or shorter lines, or a smaller --max-length; "
+    "%hf_drop gives back a model's, %hf_models shows which there are"
+)
 
 
 def usage_of(parser: Any) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from hf_magics.display.words import one_line
-from hf_magics.errors import FitError, InputError, OptionError
+from hf_magics.errors import FitError, InputError, OptionError, is_full
 from hf_magics.inference.answering.task import Request, option
 from hf_magics.inference.answering.words import need_positive
 from hf_magics.inference.generation import fields
@@ -135,7 +135,7 @@ def generate(
         with torch.inference_mode(), _warnings_as_notes(), _without_twice_said():
             found = model.generate(**placed, **arguments, **more, return_dict_in_generate=True)
     except _REFUSALS as error:
-        if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+        if is_full(error):
             raise FitError(
                 f"{model.device} has no room to run {loaded.name} on this: give fewer or shorter "
                 "lines, fewer --beams, or --max-new-tokens N"

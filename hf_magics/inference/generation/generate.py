@@ -13,7 +13,7 @@ from transformers import StoppingCriteriaList
 from transformers.generation import StopStringCriteria
 
 from hf_magics.display.words import one_line
-from hf_magics.errors import FitError, InputError, MissingExtraError, OptionError
+from hf_magics.errors import FitError, InputError, MissingExtraError, OptionError, is_full
 from hf_magics.inference.generation.elsewhere import generate_with
 from hf_magics.inference.generation.encoding import Prompts, encode_prompts, fitted
 from hf_magics.inference.generation.notes import notes_on, notes_on_end
@@ -152,10 +152,10 @@ def _called(
         raise MissingExtraError(
             f"{loaded.name} can't generate so: {preprocessors.why(error)}"
         ) from error
-    except (ValueError, TypeError, RuntimeError, IndexError, AttributeError) as error:
+    except (ValueError, TypeError, RuntimeError, MemoryError, IndexError, AttributeError) as error:
         if error is recorder.failure:
             raise
-        if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+        if is_full(error):
             raise FitError(
                 f"{model.device} has no room to write with {loaded.name}: give fewer or shorter "
                 "prompts, or --max-new-tokens N"

@@ -13,12 +13,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-import torch
 from transformers import pipeline
 from transformers.pipelines import PIPELINE_REGISTRY
 
 from hf_magics.display.words import nearest, one_line
-from hf_magics.errors import FitError, HFMagicsError, InputError, MissingExtraError, OptionError
+from hf_magics.errors import (
+    FitError,
+    HFMagicsError,
+    InputError,
+    MissingExtraError,
+    OptionError,
+    is_full,
+)
 from hf_magics.inference import checks, things
 from hf_magics.inference.answering.answer import Answer
 from hf_magics.inference.answering.task import Done, Request, Task, option
@@ -264,7 +270,7 @@ def _last_output(model: Any) -> Iterator[dict[str, Any]]:
 
 
 # what pipelines and their processors raise on input that does not fit
-_ERRORS = (ValueError, TypeError, RuntimeError, LookupError, AttributeError, OSError)
+_ERRORS = (ValueError, TypeError, RuntimeError, MemoryError, LookupError, AttributeError, OSError)
 
 
 @contextlib.contextmanager
@@ -277,10 +283,10 @@ def _refusals(request: Request) -> Iterator[None]:
         raise
     except ImportError as error:
         raise MissingExtraError(f"{task}: {preprocessors.why(error)}") from error
-    except torch.OutOfMemoryError as error:
-        raise FitError(
-            f"{loaded.model.device} has no room to run {loaded.name} on this: give fewer "
-            "inputs, or smaller ones"
-        ) from error
     except _ERRORS as error:
+        if is_full(error):
+            raise FitError(
+                f"{loaded.model.device} has no room to run {loaded.name} on this: give fewer "
+                "inputs, or smaller ones"
+            ) from error
         raise InputError(f"{loaded.name} can't answer {task} on this: {one_line(error)}") from error
