@@ -15,8 +15,9 @@ from hf_magics.display.progress import Meter
 from hf_magics.display.words import one_line
 from hf_magics.errors import HubError
 from hf_magics.modeling import hub_cache
+from hf_magics.modeling.bars import Bar
 from hf_magics.modeling.hub import download_error
-from hf_magics.modeling.watching import Bar, watched_hub
+from hf_magics.modeling.watching import watched_hub
 
 _AT_ONCE = 8  # files, as huggingface_hub does
 _LOOK_S = 0.2

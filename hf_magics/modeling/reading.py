@@ -25,6 +25,7 @@ from hf_magics.modeling import (
     quantizing,
     sharing,
 )
+from hf_magics.modeling.bars import Bar
 from hf_magics.modeling.checkpoints import Checkpoint
 from hf_magics.modeling.config_files import read_config
 from hf_magics.modeling.damage import check_indices, left_aside
@@ -33,7 +34,7 @@ from hf_magics.modeling.refusals import config_blamed, weights_error
 from hf_magics.modeling.report import Report
 from hf_magics.modeling.sizing import check_fits
 from hf_magics.modeling.store import LoadedModel
-from hf_magics.modeling.watching import Bar, watched
+from hf_magics.modeling.watching import watched
 from hf_magics.specs import Fields, LoadSpec
 
 

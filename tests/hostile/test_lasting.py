@@ -1,6 +1,8 @@
 """A session that lasts: memory stays flat, threads get their own answers, the shell is as it was."""
 
+import logging
 import os
+import sys
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
@@ -48,7 +50,7 @@ def test_many_large_outputs_stay_within_the_budget(shell, minilm):
 
 
 def test_threads_get_their_own_answers(session, minilm):
-    """Eight at once on one model, of other lengths: each answer is that of its own text."""
+    """Eight at once on one model, of other lengths: each has its own, and the process is as before."""
     hf.new("bert", name="m", tokenizer=minilm, seed=1, **(BERT | {"vocab_size": 30_522}))
     texts = [f"text {number} " + "and more " * (number % 7) for number in range(64)]
     alone = [hf.infer(text, task="embed").embeddings[0] for text in texts]
@@ -58,8 +60,10 @@ def test_threads_get_their_own_answers(session, minilm):
         found = hf.infer(texts[at], task="embed").embeddings[0]
         return bool(np.abs(found - alone[at]).max() < 1e-5)
 
+    before = sys.stderr, logging.getLogger("transformers").handlers
     with ThreadPoolExecutor(8) as pool:
         assert sum(not right for right in pool.map(ask, range(CALLS))) == 0
+    assert (sys.stderr, logging.getLogger("transformers").handlers) == before
 
 
 def test_a_hundred_times_loaded_and_unloaded(shell):

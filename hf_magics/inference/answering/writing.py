@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +18,7 @@ from hf_magics.inference.generation import fields
 from hf_magics.inference.running import writing_start
 from hf_magics.inference.told import CACHE
 from hf_magics.modeling.store import LoadedModel
+from hf_magics.modeling.watching import warned_into
 
 _BY_OPTION = {"beams": "num_beams", "max_new_tokens": "max_new_tokens"}
 _SCORES_BYTES = 2**28
@@ -266,11 +266,11 @@ def _as_ids(value: Any) -> set[int]:
 @contextlib.contextmanager
 def _warnings_as_notes() -> Iterator[None]:
     """Log Python's warnings of the block as transformers', which become notes of the page."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    caught: list[str] = []
+    with warned_into(caught):
         yield
     for one in caught:
-        logging.getLogger("transformers.generation").warning(str(one.message))
+        logging.getLogger("transformers.generation").warning(one)
 
 
 _TWICE_SAID = ("generation flags are not valid", "Both `max_new_tokens`", "Both `min_new_tokens`")
