@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hf_magics.first_import import first_import
+from hf_magics.interrupts import orderly_interrupts
 from hf_magics.modeling.store import session
 from hf_magics.settings import DEFAULTS, Settings
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from hf_magics.inference.chat.results import ChatResult
 
 
+@orderly_interrupts()
 def chat(
     text: str = "",
     *,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hf_magics.first_import import first_import
+from hf_magics.interrupts import orderly_interrupts
 from hf_magics.modeling.store import session
 from hf_magics.secret import hidden
 from hf_magics.settings import DEFAULTS, Settings
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from hf_magics.modeling.saving import SaveResult
 
 
+@orderly_interrupts()
 def load(
     source: str,
     *,
@@ -100,6 +102,7 @@ def load(
     return loader_for(spec)(spec, session, settings, tokenizer=given)
 
 
+@orderly_interrupts()
 def add(
     model: Any, tokenizer: Any = None, name: str = "", *, replace: bool = False, variable: str = ""
 ) -> ModelResult:
@@ -120,6 +123,7 @@ def add(
     return loading.add(model, tokenizer, name, session, variable=variable, replace=replace)
 
 
+@orderly_interrupts()
 def new(
     model_type: str,
     *,
@@ -172,6 +176,7 @@ def new(
     return creating.new(spec, session, settings, tokenizer=given)
 
 
+@orderly_interrupts()
 def config(
     target: str = "",
     *,
@@ -197,6 +202,7 @@ def config(
     return configs.show_config(ConfigSpec(target, vs, all), session, offline=settings.offline)
 
 
+@orderly_interrupts()
 def models() -> ModelsResult:
     """List the models of the session."""
     with first_import():
@@ -204,6 +210,7 @@ def models() -> ModelsResult:
     return listing.ModelsResult(session)
 
 
+@orderly_interrupts()
 def use(name: str = "", *, device: Any = "", dtype: Any = "") -> ModelResult:
     """Make a model the current one, and move or cast it where asked.
 
@@ -217,6 +224,7 @@ def use(name: str = "", *, device: Any = "", dtype: Any = "") -> ModelResult:
     return listing.use(UseSpec(name, str(device), str(dtype)), session)
 
 
+@orderly_interrupts()
 def drop(
     *names: str,
     all: bool = False,
@@ -235,6 +243,7 @@ def drop(
     return dropping.drop(DropSpec(chosen), session, notebook)
 
 
+@orderly_interrupts()
 def save(
     *where: str, name: str = "", overwrite: bool = False, max_shard_size: str = ""
 ) -> SaveResult:

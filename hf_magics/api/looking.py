@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hf_magics.first_import import first_import
+from hf_magics.interrupts import orderly_interrupts
 from hf_magics.modeling.store import session
 from hf_magics.settings import DEFAULTS, Settings
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from hf_magics.inside.score_results import ScoreResult
 
 
+@orderly_interrupts()
 def layers(
     target: str = "",
     inputs: Any = None,
@@ -67,6 +69,7 @@ def layers(
     return looking.layers(spec, read, session, settings)
 
 
+@orderly_interrupts()
 def attention(
     inputs: Any,
     *,
@@ -101,6 +104,7 @@ def attention(
     return looking.attention(spec, read, session)
 
 
+@orderly_interrupts()
 def lens(
     inputs: Any,
     *,
@@ -136,6 +140,7 @@ def lens(
     return looking.lens(spec, read, session)
 
 
+@orderly_interrupts()
 def score(
     inputs: Any,
     *,
@@ -169,6 +174,7 @@ def score(
     return scoring.score(spec, read, session, settings)
 
 
+@orderly_interrupts()
 def compare(
     name: str,
     other: str,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hf_magics.api.words import given_options
 from hf_magics.first_import import first_import
+from hf_magics.interrupts import orderly_interrupts
 from hf_magics.modeling.store import session
 from hf_magics.settings import DEFAULTS, Settings
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from hf_magics.inference.mapping.results import MapResult
 
 
+@orderly_interrupts()
 def map(
     inputs: Any,
     *,

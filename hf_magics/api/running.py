@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hf_magics.api.words import given_options
 from hf_magics.first_import import first_import
+from hf_magics.interrupts import orderly_interrupts
 from hf_magics.modeling.store import session
 from hf_magics.settings import DEFAULTS, Settings
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from hf_magics.inference.tokens import ComparedTokens, TokensResult
 
 
+@orderly_interrupts()
 def tokens(
     inputs: Any,
     *,
@@ -51,6 +53,7 @@ def tokens(
     return showing.show_tokens(spec, session, settings)
 
 
+@orderly_interrupts()
 def infer(
     inputs: Any,
     *,

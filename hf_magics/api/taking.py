@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hf_magics.interrupts import orderly_interrupts
 from hf_magics.modeling.store import session
 
 if TYPE_CHECKING:
     from hf_magics.export.pages import CodeResult
 
 
+@orderly_interrupts()
 def code(
     name: str = "", *, all: bool = False, to: str = "", notebook: str = "", overwrite: bool = False
 ) -> CodeResult:
@@ -31,6 +33,7 @@ def code(
     return _shown(name, all, to, notebook, overwrite=overwrite, explain=False)
 
 
+@orderly_interrupts()
 def explain(
     name: str = "", *, all: bool = False, to: str = "", notebook: str = "", overwrite: bool = False
 ) -> CodeResult:

@@ -60,8 +60,7 @@ def enter(
     name = session.choose_name(spec.name, fallback, replace=spec.replace)
     loaded, notes = make(dataclasses.replace(spec, name=name))
     loaded.asked = spec  # by which the same line is known again
-    session.add(loaded)
-    session.record(loaded.spec, *pieces_of(loaded))
+    session.add(loaded, *pieces_of(loaded))
     return ModelResult.of(loaded, seconds=time.perf_counter() - started, notes=notes)
 
 

@@ -24,6 +24,7 @@ from hf_magics.display.streaming import streams_from
 from hf_magics.display.visible import make_visible, visible
 from hf_magics.display.words import one_line
 from hf_magics.errors import HFMagicsError, OptionError, is_full
+from hf_magics.interrupts import orderly_interrupts
 from hf_magics.magics.binding import bind
 from hf_magics.magics.hints import hints_on
 from hf_magics.magics.lines import look_up
@@ -143,6 +144,7 @@ def magic(method: Callable[..., Shown]) -> Any:
     ) -> Any:
         try:
             with (
+                orderly_interrupts(),
                 lines_from(line_maker(self.shell)),
                 streams_from(stream_maker(self.shell)),
                 _variables_of(self, local_ns or {}),

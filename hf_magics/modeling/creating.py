@@ -58,8 +58,7 @@ def new(
     notes += [note, preprocessors.size_note(given, model)]
     loaded = _entry(plan, model, given, asked=asked, name=name)
     loaded.tokenizer_given = tokenizer is not None and not spec.tokenizer
-    session.add(loaded)
-    session.record(loaded.spec, *pieces_of(loaded))
+    session.add(loaded, *pieces_of(loaded))
     return ModelResult.of(
         loaded, seconds=time.perf_counter() - started, notes=tuple(one for one in notes if one)
     )

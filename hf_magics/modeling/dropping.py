@@ -16,6 +16,7 @@ from hf_magics.display.numbers import size
 from hf_magics.display.parts import Column, Note, Page, Table, Text, facts
 from hf_magics.display.shown import Shown
 from hf_magics.display.words import sentence_list
+from hf_magics.interrupts import no_interrupt
 from hf_magics.modeling.memory import give_back
 from hf_magics.modeling.results import ModelFacts
 from hf_magics.modeling.store import LoadedModel, Session
@@ -44,13 +45,14 @@ def drop(spec: DropSpec, session: Session, notebook: Notebook | None = None) -> 
     for name in names:
         session.get(name)
     before = _memory()
-    outputs = _drop_outputs(names, session)
-    dropped = [_Dropped(session.remove(name)) for name in names]
+    with no_interrupt():  # all of them or none, and the step that says so
+        outputs = _drop_outputs(names, session)
+        dropped = [_Dropped(session.remove(name)) for name in names]
+        if names:
+            session.record(DropSpec(tuple(names)))
     left = [said for name in session for said in _left_to(session[name], dropped)]
     held = _also_loaded(session, dropped) or _release(dropped, notebook)
     after = _memory()
-    if names:
-        session.record(DropSpec(tuple(names)))
     rows = tuple((one.name, one.head, one.nbytes) for one in dropped)
     alive = tuple(one.name for one in dropped if one.is_alive())
     return DropResult(rows, (before, after), alive, held, outputs, tuple(left))

@@ -7,15 +7,31 @@ leaves the old folder aside: `restore` puts it back.
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from hf_magics.interrupts import no_interrupt
+
+
+@contextlib.contextmanager
+def staged(target: Path) -> Iterator[Path]:
+    """Give an empty folder for the length of the block, in which the new content is prepared.
+
+    What is left of it at the end is removed: all, or the old content after `swap_in`.
+    """
+    staging = staging_for(target)
+    try:
+        yield staging
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
 
 
 def staging_for(target: Path) -> Path:
-    """Make the empty folder in which the new content is prepared, on the same file system.
+    """Make the empty folder of `staged`, on the same file system as the target.
 
     What an earlier process left behind is put right first: an interrupted replacement is undone,
     and unfinished staging is removed.
@@ -53,8 +69,13 @@ def carry_over(target: Path, staging: Path, *, leave: Callable[[str], bool]) -> 
     shutil.copystat(target, staging)
 
 
+@no_interrupt()
 def swap_in(staging: Path, target: Path) -> None:
-    """Give the prepared folder the target's name, in place of what was there."""
+    """Give the prepared folder the target's name, and what was there the name of the staging.
+
+    There it is unfinished work, which is never put back: a process that dies while it is removed
+    leaves only a part of it.
+    """
     inside = _working_folder_under(target)
     aside = _aside(target)
     replaced = target.exists()
@@ -68,7 +89,8 @@ def swap_in(staging: Path, target: Path) -> None:
         raise
     if inside is not None:  # we stand in the folder that is about to go: step into the new one
         os.chdir(inside)
-    shutil.rmtree(aside, ignore_errors=True)
+    if replaced:
+        aside.rename(staging)
 
 
 def restore(target: Path) -> None:

@@ -74,8 +74,7 @@ def load(
         sentence=sentence,
     )
     said = prepare(loaded) if prepare else ()
-    session.add(loaded)
-    session.record(loaded.spec, *pieces_of(loaded))
+    session.add(loaded, *pieces_of(loaded))
     return ModelResult.of(
         loaded,
         seconds=time.perf_counter() - started,
@@ -129,8 +128,7 @@ def add(
         weights_mark=weights_mark(model),
         tokenizer_given=tokenizer is not None and not where,
     )
-    session.add(loaded)
-    session.record(loaded.spec, *pieces_of(loaded))
+    session.add(loaded, *pieces_of(loaded))
     return ModelResult.of(loaded, notes=(note,) if note else ())
 
 

@@ -136,8 +136,7 @@ class SaveResult(Shown):
 def _replace(loaded: LoadedModel, target: Path, max_shard_size: str) -> Written:
     """Write beside the target, compare, and swap the folders."""
     _check_room(target, weight_bytes(loaded.model))
-    staging = folders.staging_for(target)
-    try:
+    with folders.staged(target) as staging:
         _write(loaded, staging, max_shard_size)
         equal = compare(loaded.model, staging)
         files = tuple(sorted(_files_in(staging)))
@@ -145,8 +144,6 @@ def _replace(loaded: LoadedModel, target: Path, max_shard_size: str) -> Written:
         now = {name for name, _ in _files_in(staging)}
         before = {name for name, _ in _files_in(target)}
         folders.swap_in(staging, target)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     kept = _tops(now) - _tops(dict(files))
     return Written(files, tuple(sorted(kept)), tuple(sorted(before - now)), equal)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from hf_magics.display.words import nearest, sentence_list
 from hf_magics.errors import SessionNameError, TokenizerError
+from hf_magics.interrupts import no_interrupt
 from hf_magics.modeling.kept import Kept
 from hf_magics.modeling.steps import Piece, Step
 
@@ -220,13 +221,21 @@ class Session:
                 return loaded
         raise SessionNameError("the model of this result was dropped or replaced since")
 
-    def add(self, loaded: LoadedModel) -> None:
-        """Put a model in under its name, in place of one that has it, and make it current."""
+    @no_interrupt()
+    def add(self, loaded: LoadedModel, *pieces: Piece) -> None:
+        """Put a model in under its name, in place of one that has it, and make it current.
+
+        Args:
+            loaded: The model.
+            pieces: The code by which it came to be, for the step that is kept of it.
+        """
         replaced = self._models.get(loaded.name)
         self._models[loaded.name] = loaded
         if replaced is not None:
             replaced.close()
         self._current = loaded.name
+        if pieces:
+            self.record(loaded.spec, *pieces)
 
     def use(self, name: str) -> LoadedModel:
         """Make the model of that name the current one."""
@@ -234,6 +243,7 @@ class Session:
         self._current = loaded.name
         return loaded
 
+    @no_interrupt()
     def remove(self, name: str) -> LoadedModel:
         """Take a model out; the one that was put in last is current then."""
         loaded = self[name]

@@ -95,9 +95,9 @@ def test_odd_names_are_tidied_up_too(tmp_path, name):
     target = tmp_path / name
     left = folders.staging_for(target)
     (left / "half").write_text("unfinished")
-    again = folders.staging_for(target)
-    assert list(again.iterdir()) == []
-    folders.swap_in(again, target)
+    with folders.staged(target) as again:
+        assert list(again.iterdir()) == []
+        folders.swap_in(again, target)
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 

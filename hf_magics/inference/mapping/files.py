@@ -142,14 +142,21 @@ class CsvFile(Streamed):
             for _, raw in self._lines()
             for line in _LINE.split(raw.decode("utf-8", "surrogateescape"))
         )
-        before = csv.field_size_limit(_LONGEST_CELL)
         reader = csv.reader(lines, delimiter="\t" if self._has_tabs() else ",")
         try:
-            yield from ((reader.line_num, record) for record in reader if record)
+            with _long_cells():
+                yield from ((reader.line_num, record) for record in reader if record)
         except csv.Error as error:
             raise InputError(f"{self.path.name}, line {reader.line_num:,}: {error}") from error
-        finally:
-            csv.field_size_limit(before)
+
+
+@contextlib.contextmanager
+def _long_cells() -> Iterator[None]:
+    before = csv.field_size_limit(_LONGEST_CELL)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
 
 
 _LINE = re.compile(r"(?<=\r)(?=[^\n])")  # a carriage return alone ends a line too

@@ -119,7 +119,8 @@ class _Job:
         journal = Journal(self._folder)
         self._check_own(journal)
         job = identity(self.spec, self.source, self.worker.request)
-        with journal.opened(job, self._plan, anew=self.spec.overwrite, to=self._to) as begun:
+        with journal.opened():
+            begun = journal.begin(job, self._plan, anew=self.spec.overwrite, to=self._to)
             self._checkpointed(journal, begun)
         return self.tally
 

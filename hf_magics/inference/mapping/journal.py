@@ -60,15 +60,28 @@ class Journal:
         self.entries: list[Entry] = []
 
     @contextlib.contextmanager
-    def opened(
+    def opened(self) -> Iterator[None]:
+        """Hold the folder for the length of the block.
+
+        Raises:
+            InputError: Another process is at work on it.
+            SaveError: It can't be written.
+        """
+        with contextlib.ExitStack() as stack:
+            with _writing(self.folder):
+                self.folder.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(_locked(self.folder / _LOCK))
+            yield
+
+    def begin(
         self,
         job: Mapping[str, Any],
         plan: Callable[[], dict[str, Any]],
         *,
         anew: bool = False,
         to: Path | None = None,
-    ) -> Iterator[dict[str, Any]]:
-        """Hold the folder for the length of the block, and give the job as it was begun.
+    ) -> dict[str, Any]:
+        """Return the job as it was begun, by this run or one before, and read what is finished.
 
         Args:
             job: What is to be done.
@@ -78,18 +91,15 @@ class Journal:
             to: The file that a new job is to write; what is there by that name is to be replaced.
 
         Raises:
-            InputError: The folder has another job, or another process is at work on it.
+            InputError: The folder has another job.
             SaveError: The folder can't be written.
         """
-        with contextlib.ExitStack() as stack:
-            with _writing(self.folder):
-                self.folder.mkdir(parents=True, exist_ok=True)
-                stack.enter_context(_locked(self.folder / _LOCK))
-                if anew:
-                    self._forget()
-                begun = self._begin(job, plan, to)
-                self._read_entries()
-            yield begun
+        with _writing(self.folder):
+            if anew:
+                self._forget()
+            begun = self._begin(job, plan, to)
+            self._read_entries()
+        return begun
 
     def add(self, entry: Entry, table: Table) -> None:
         """Write a finished window down: its part, then its line."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -45,13 +47,8 @@ class Classify(Task):
 
     def run(self, request: Request, encoded: Encoded) -> tuple[Any, dict[str, Any]]:
         """Lend a decoder's config a pad token: it classifies at the last token before it."""
-        config = request.loaded.config.get_text_config()
-        own = config.pad_token_id
-        try:
-            config.pad_token_id = own if own is not None else _lent_pad(request, encoded)
+        with _pad_in_config(request, encoded):
             return super().run(request, encoded)
-        finally:
-            config.pad_token_id = own
 
     def answer(self, done: Done) -> Answer:
         """Return a row an input: the label, its probability, and the next likely ones."""
@@ -111,6 +108,17 @@ def lent_pad_lines(done: Done) -> list[str]:
 
 
 _NOTHING_PADS = -1  # no token has this ID, so that each row is read at its very last one
+
+
+@contextlib.contextmanager
+def _pad_in_config(request: Request, encoded: Encoded) -> Iterator[None]:
+    config = request.loaded.config.get_text_config()
+    own = config.pad_token_id
+    try:
+        config.pad_token_id = own if own is not None else _lent_pad(request, encoded)
+        yield
+    finally:
+        config.pad_token_id = own
 
 
 def _lent_pad(request: Request, encoded: Encoded) -> int | None:
