@@ -46,6 +46,18 @@ def staging_for(target: Path) -> Path:
     return staging
 
 
+def as_by_the_umask(folder: Path) -> None:
+    """Give the files of a folder that was just made the mode that the umask leaves them.
+
+    That of the folder shows it, as only setting the umask of the process tells what it was.
+    safetensors writes files that no one else may read.
+    """
+    mode = folder.stat().st_mode & 0o666
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.chmod(mode)
+
+
 def carry_over(target: Path, staging: Path, *, leave: Callable[[str], bool]) -> None:
     """Bring every file of the old folder into the new one, except those that ``leave`` names.
 

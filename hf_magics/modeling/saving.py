@@ -7,6 +7,7 @@ import copy
 import dataclasses
 import errno
 import fnmatch
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -138,6 +139,7 @@ def _replace(loaded: LoadedModel, target: Path, max_shard_size: str) -> Written:
     _check_room(target, weight_bytes(loaded.model))
     with folders.staged(target) as staging:
         _write(loaded, staging, max_shard_size)
+        folders.as_by_the_umask(staging)
         equal = compare(loaded.model, staging)
         files = tuple(sorted(_files_in(staging)))
         folders.carry_over(target, staging, leave=_is_checkpoint_file)
@@ -162,6 +164,8 @@ def _check_target(target: Path, *, overwrite: bool) -> None:
     folders.restore(target.resolve())
     if target.exists() and not target.is_dir():
         raise SaveError(f"'{target}' is a file: give a folder")
+    if target.exists() and not os.access(target, os.W_OK):  # the one above may be ours
+        raise SaveError(f"'{target}' can't be written: {os.strerror(errno.EACCES)}")
     if not overwrite and target.is_dir() and any(target.iterdir()):
         raise SaveError(
             f"'{target}' is not empty: --overwrite replaces the checkpoint in it and leaves the "

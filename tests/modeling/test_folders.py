@@ -154,3 +154,16 @@ def test_a_disk_that_fills_up_while_writing_leaves_the_old_checkpoint(hf, small_
         hf.save(str(folder), overwrite=True)
     assert contents(folder) == before
     assert [path.name for path in small_disk.iterdir()] == ["bert"]
+
+
+def test_a_disk_that_is_read_only_is_named(hf, small_disk):
+    """Also to the root user, whom modes don't hold back."""
+    folder = bert_folder(small_disk / "bert")
+    before = contents(folder)
+    hf.new("bert", **(BERT | {"num_hidden_layers": 1, "max_position_embeddings": 16}))
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    for path in (folder, small_disk / "new"):
+        with pytest.raises(SaveError, match=r"can't be written: (Read-only|Permission)"):
+            hf.save(str(path), overwrite=True)
+    assert contents(folder) == before
+    assert [path.name for path in small_disk.iterdir()] == ["bert"]
