@@ -120,4 +120,12 @@ class _Orderly:
         time.sleep(_AGAIN_S)
         with self._lock:
             if not self._ended:
-                _thread.interrupt_main()
+                _interrupt_main()
+
+
+def _interrupt_main() -> None:
+    """Send SIGINT to the main thread: what only notes it there would not end a wait."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    else:
+        _thread.interrupt_main()
