@@ -56,7 +56,9 @@ def orderly_interrupts() -> Iterator[None]:
     import whatever it takes, else half a second at most.
     """
     before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(before):
+    in_another = isinstance(before, _Orderly)
+    on_main = threading.current_thread() is threading.main_thread()
+    if in_another or not on_main or not callable(before):
         yield
         return
     # what entered the block: beyond it, the code of others may wait in an `__enter__` of its own

@@ -73,6 +73,8 @@ def models() -> dict[str, dict[str, Any]]:
 def digest(place: str) -> str:
     """The bytes of a file, or of all files of a folder, and the names of what lies beside it."""
     root = Path(place)
+    if not root.exists():
+        return "not there"
     found = hashlib.sha256()
     for path in sorted(root.rglob("*")) if root.is_dir() else [root]:
         found.update(path.relative_to(root).as_posix().encode())

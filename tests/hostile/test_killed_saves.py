@@ -22,11 +22,14 @@ from tests.hostile.saving_child import make, save
 from tests.modeling.test_folders import contents
 from tests.modeling.tiny import same
 
-KILLS = int(os.environ.get("HF_MAGICS_KILLS", "25"))  # the README's figure is of 500
+KILLS = int(os.environ.get("HF_MAGICS_KILLS", "15"))  # the README's figure is of 300
 SEED = int(os.environ.get("HF_MAGICS_SEED", "0")) or random.randrange(1, 10**6)
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a system that forks")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a system that forks"),
+]
 
 
 @pytest.fixture
