@@ -55,7 +55,7 @@ class Hub:
         self._failures: Iterator[int] = iter(())
         self._cut: int | None = None
         self._delay = 0.0
-        self._garbled = ""
+        self._garbled: dict[str, str] = {}
         self._server: _Server | None = None
         self._port = 0
 
@@ -97,9 +97,9 @@ class Hub:
         """Break off the body of each file after so many bytes; None lifts it."""
         self._cut = size
 
-    def garble(self, name: str) -> None:
+    def garble(self, repo_id: str, name: str) -> None:
         """Send as many other bytes in the place of a file, under its hash; "" lifts it."""
-        self._garbled = name
+        self._garbled[repo_id] = name
 
     def delay(self, seconds: float) -> None:
         """Wait so long before each answer; 0 lifts it."""
@@ -175,7 +175,7 @@ class Hub:
         if path not in snapshot.files:
             raise Refusal(404, "EntryNotFound", "Entry not found", **commit)
         content = snapshot.files[path]
-        if path == self._garbled:
+        if path == self._garbled.get(repo.name):
             content = content[:-1] + bytes([content[-1] ^ 1])
         wanted = headers.get("Range", "")
         self.ranges += [wanted] if wanted else []

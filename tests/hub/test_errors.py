@@ -87,19 +87,25 @@ def test_a_hub_that_fails_is_named_and_asked_again(hub, hub_env):
     assert len([path for _, path in hub.requests if path.startswith("/api")]) == len(failed) + 1
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
-def test_other_bytes_than_the_hub_promised_are_not_kept(hub, hub_env, name):
+def test_other_bytes_than_the_hub_promised_are_not_kept(hub, hub_env, checkpoints):
     """As many as they should be, so that only the hash tells; the same line works afterwards."""
-    hub.garble(name)
-    *wrong, session = run_magics([f"%hf_load {TINY}"] * 2 + [SESSION], hub_env)
-    for cell in wrong:
-        assert f"'{name}' of '{TINY}' came with other bytes" in one_line(cell)
+    changed = {"org/a": "model.safetensors", "org/b": "config.json", "org/c": "tokenizer.json"}
+    for repo, name in changed.items():
+        hub.add(repo, checkpoints["main"])
+        hub.garble(repo, name)
+    loads = [f"%hf_load {repo}" for repo in changed]
+    *wrong, session = run_magics([*loads, *loads, SESSION], hub_env)
+    for cell, (repo, name) in zip(wrong, [*changed.items()] * 2, strict=True):
+        assert f"'{name}' of '{repo}' came with other bytes" in one_line(cell)
     assert page(session) == "<hf_magics session: nothing>"
-    hub.garble("")
+    for repo in changed:
+        hub.garble(repo, "")
     hub.requests.clear()
-    (whole,) = run_magics([f"%hf_load {TINY}"], hub_env)
-    assert "BertTokenizer, 19 entries" in page(whole)
-    assert {path for method, path in hub.requests if method == "GET" and path.endswith(name)}
+    for cell in run_magics(loads, hub_env):
+        assert "BertTokenizer, 19 entries" in page(cell)
+    fetched = {path for method, path in hub.requests if method == "GET" and "/resolve/" in path}
+    for repo, name in changed.items():
+        assert [one for one in fetched if one.startswith(f"/{repo}/") and one.endswith(name)]
 
 
 def test_a_silent_hub_leaves_what_is_cached(hub, hub_env, checkpoints):

@@ -92,7 +92,7 @@ def test_a_download_is_one_line_that_is_gone_in_the_end(slow_hub, hub_env):
 @pytest.mark.parametrize("source", [LARGE, "org/sharded"])
 def test_an_interrupted_download_is_made_good_by_the_same_line(slow_hub, hub_env, source):
     """It ends at once, as any cell that is stopped; the files that are whole are kept."""
-    slow_hub.delay(3)
+    slow_hub.delay(1)
     lines = ["%load_ext hf_magics", STOPPED, f"%hf_load {source}", "hf.session"]
     stopped, session = run_ipython(lines, hub_env)[2:]
     assert stopped.error == "KeyboardInterrupt"
