@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pygments.lexers.python import PythonLexer
 from pygments.token import Comment, Keyword, String, _TokenType
 
-# of middle brightness: a contrast of at least 3 on white and on JupyterLab's dark alike
+# no colour of letters has a contrast of 4.5 both on white and on a dark page: they keep their own
 _STYLES: tuple[tuple[_TokenType, str], ...] = (
-    (Comment, "color:#7a8288;font-style:italic"),
+    (Comment, "font-style:italic;opacity:.75"),
     (String.Affix, ""),
-    (String, "color:#3f8f4f"),
+    (String, "background-color:rgba(60,160,80,.15)"),
     (Keyword.Constant, ""),
-    (Keyword, "color:#8a63d2"),
+    (Keyword, "font-weight:bold"),
 )
 
 

@@ -16,6 +16,7 @@ from hf_magics.display.visible import visible
 
 from .every_page import ATTACKS, CELLS, FOLDER
 from .lab import Lab, OpenNotebook, notebook
+from .reading import CONTRASTS, READ
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,17 +30,6 @@ NARROW = (1000, 900)
 
 NOTEBOOK = "() => window.jupyterapp.shell.currentWidget.context.model.toJSON()"
 FORMULA = "mjx-container, .MathJax"
-# each page as the browser holds it: the text of its titles, notes and captions, and of its rows
-READ = """pages => pages.map(page => {
-    const text = element => element.textContent;
-    const cell = element => element.querySelector('span, img') ? null : text(element);
-    const row = element => [...element.cells].map(cell);
-    const rows = [...page.querySelectorAll('table')].map(table => [...table.rows].map(row));
-    const named = [...page.querySelectorAll('strong, caption, summary, p')].map(text);
-    // a terminal has what a picture is called in its place
-    const called = [...page.querySelectorAll('img')].map(image => `(${image.alt})`);
-    return {text: text(page) + called.join(''), named, rows};
-})"""
 # what the browser would make of the HTML as it was sent, beside what is on the screen
 COMPARE = """(pages, sources) => pages.map((page, at) => {
     const sent = new DOMParser().parseFromString(sources[at], 'text/html').body.firstElementChild;
@@ -172,6 +162,12 @@ def test_tables_say_what_their_cells_are(view: View):
     assert view.pages.locator("tbody th[scope=row]").count() == rows
     assert view.pages.locator("thead th:not([scope=col])").count() == 0
     assert view.pages.locator("td[scope], tbody th:not([scope])").count() == 0
+
+
+def test_texts_stand_out_from_what_they_stand_on(view: View):
+    """4.5 to 1, as WCAG 2.2 asks of texts at AA, on every tint and in both themes."""
+    assert len(view.pages.evaluate_all(CONTRASTS, 22)) > 1_000  # none has more than 21
+    assert view.pages.evaluate_all(CONTRASTS, 4.5) == []
 
 
 def test_pages_are_static_and_within_their_budget(view: View):
