@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 # each page as the browser holds it: the text of its titles, notes and captions, and of its rows
 READ = """pages => pages.map(page => {
     const text = element => element.textContent;
@@ -48,3 +50,16 @@ CONTRASTS = """(pages, limit) => pages.flatMap(page => {
     }
     return found;
 })"""
+
+
+def line_of(cells: list[str | None]) -> str:
+    """What a row looks like in the text; a tinted text or a picture is drawn otherwise there."""
+    parts = ["" if cell is None else r"\s+".join(map(re.escape, cell.split())) for cell in cells]
+    gap = r".*?" if None in cells else r"\s*"
+    return "^" + gap + (gap if None in cells else r"\s+").join(filter(None, parts))
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a page's text without rules, shades of pictures, marks and what it left out."""
+    plain = re.sub(r"^[-= ]+$|[░▒▓█]|^… .*$", "", text, flags=re.MULTILINE)
+    return [word for word in plain.split() if not re.search(r"[\[\]]", word)]

@@ -10,13 +10,16 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import nbformat
 import pytest
+from nbconvert import HTMLExporter, LatexExporter, MarkdownExporter
+from nbconvert.filters.latex import escape_latex
 
 from hf_magics.display.visible import visible
 
 from .every_page import ATTACKS, CELLS, FOLDER
 from .lab import Lab, OpenNotebook, notebook
-from .reading import CONTRASTS, READ
+from .reading import CONTRASTS, READ, line_of, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +32,9 @@ BUDGET = 65_536
 NARROW = (1000, 900)
 
 NOTEBOOK = "() => window.jupyterapp.shell.currentWidget.context.model.toJSON()"
+NAMES = "pages => pages.flatMap(page => [...page.querySelectorAll('img')].map(one => one.alt))"
+WORDS = """() => document.body.textContent
+    + [...document.querySelectorAll('img')].map(image => `(${image.alt})`).join('')"""
 FORMULA = "mjx-container, .MathJax"
 # what the browser would make of the HTML as it was sent, beside what is on the screen
 COMPARE = """(pages, sources) => pages.map((page, at) => {
@@ -208,14 +214,49 @@ def test_the_notebook_never_scrolls_sideways(view: View):
     view.shown.page.set_viewport_size(before)
 
 
-def line_of(cells: list[str | None]) -> str:
-    """What a row looks like in the text; a tinted text or a picture is drawn otherwise there."""
-    parts = ["" if cell is None else r"\s+".join(map(re.escape, cell.split())) for cell in cells]
-    gap = r".*?" if None in cells else r"\s*"
-    return "^" + gap + (gap if None in cells else r"\s+").join(filter(None, parts))
+EXPORTERS = {
+    "HTML": HTMLExporter,
+    "HTML without styles": lambda: HTMLExporter(sanitize_html=True),
+    "Markdown": MarkdownExporter,
+    "LaTeX": LatexExporter,
+}
 
 
-def words_of(text: str) -> list[str]:
-    """The words of a page's text without rules, shades of pictures, marks and what it left out."""
-    plain = re.sub(r"^[-= ]+$|[░▒▓█]|^… .*$", "", text, flags=re.MULTILINE)
-    return [word for word in plain.split() if not re.search(r"[\[\]]", word)]
+@pytest.fixture(scope="module", params=EXPORTERS)
+def exported(request, light: View) -> tuple[str, str]:
+    """The notebook that ran, as nbconvert writes it."""
+    document = nbformat.from_dict(light.document)
+    return request.param, EXPORTERS[request.param]().from_notebook_node(document)[0]
+
+
+def test_an_exported_notebook_has_every_word(exported: tuple[str, str], light: View):
+    """Of HTML as a browser reads it; LaTeX has the text, with what TeX would take for a command."""
+    kind, written = exported
+    spelt = escape_latex if kind == "LaTeX" else str
+    there = re.sub(r"\s", "", written if kind == "LaTeX" else _read(written, light))
+    # nbconvert's own sanitiser takes pictures away, and what they are called
+    lost = light.pages.evaluate_all(NAMES) if kind == "HTML without styles" else []
+    pictures = "|".join(re.escape(f"({name})") for name in lost) or "(?!)"
+    for text in light.sent("text/plain"):
+        words = words_of(re.sub(pictures, "", text))
+        assert [word for word in words if spelt(word) not in there] == []
+
+
+def _read(written: str, view: View) -> str:
+    page = view.shown.page.context.new_page()
+    page.set_content(written, wait_until="domcontentloaded")
+    there = page.evaluate(WORDS)
+    page.close()
+    return there
+
+
+def test_an_exported_page_is_as_narrow_as_its_window(exported: tuple[str, str], light: View):
+    """600 pixels: what is too wide scrolls by itself."""
+    kind, written = exported
+    if not kind.startswith("HTML"):
+        pytest.skip("no page")
+    page = light.shown.page.context.new_page()
+    page.set_viewport_size({"width": 600, "height": 900})
+    page.set_content(written, wait_until="domcontentloaded")
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 600
+    page.close()

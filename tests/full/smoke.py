@@ -13,7 +13,7 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
 FOLDER, HUB_ID = sys.argv[1:]
-PACKAGES = "hf-magics ipython traitlets torch transformers huggingface-hub safetensors tokenizers tabulate markupsafe psutil pillow tqdm wcwidth numpy"
+PACKAGES = "hf-magics ipython traitlets torch transformers huggingface-hub safetensors tokenizers tabulate pygments markupsafe psutil pillow tqdm wcwidth numpy"
 TINY = "bert hidden_size=32 num_hidden_layers=1 num_attention_heads=2 intermediate_size=64"
 LONG = "lost words " * 400
 
