@@ -10,6 +10,7 @@ import torch
 
 from hf_magics.display.numbers import number, shape
 from hf_magics.inference.tensors import walk
+from hf_magics.inference.vocabulary import vocabulary_words
 from hf_magics.inside.distances import Distance, distance
 from hf_magics.modeling.store import LoadedModel
 
@@ -214,5 +215,4 @@ def token_at(tokenizer: Any, line: list[int], position: int) -> str:
 
 
 def _token(tokenizer: Any, number_of: int) -> str:
-    known = tokenizer is not None and number_of < len(tokenizer)
-    return str(tokenizer.convert_ids_to_tokens(number_of)) if known else f"ID {number_of}"
+    return f"ID {number_of}" if tokenizer is None else vocabulary_words(tokenizer, [number_of])[0]

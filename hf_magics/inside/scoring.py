@@ -16,6 +16,7 @@ from hf_magics.inference import tokenizing
 from hf_magics.inference.generation.results import readable
 from hf_magics.inference.inputs import Inputs, read_inputs, texts_or_ids
 from hf_magics.inference.tokenizing import Encoded
+from hf_magics.inference.vocabulary import vocabulary_words
 from hf_magics.inside.likelihood import Scores, Told, causal_scores, masked_scores
 from hf_magics.inside.placing import place
 from hf_magics.inside.score_results import ScoreResult
@@ -149,12 +150,7 @@ def _words(loaded: LoadedModel, lines: Sequence[ScoredLine]) -> dict[int, str]:
     if loaded.tokenizer is None:
         return {one: str(one) for one in named}
     with loaded.lock:
-        words = loaded.tokenizer.convert_ids_to_tokens(named)
-    # a vocabulary may have fewer entries than the head has rows
-    return {
-        one: f"<{one}>" if word is None else str(word)
-        for one, word in zip(named, words, strict=True)
-    }
+        return dict(zip(named, vocabulary_words(loaded.tokenizer, named), strict=True))
 
 
 def _notes_on(loaded: LoadedModel, encoded: Encoded, lines: Sequence[ScoredLine]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hf_magics.inference.vocabulary import vocabulary_words
 from hf_magics.modeling.store import LoadedModel
 
 
@@ -47,5 +48,5 @@ def _text(tokenizer: object, one: int) -> str:
     text = str(tokenizer.decode([one]))  # type: ignore[attr-defined]
     plain = text.strip()
     if "\ufffd" in plain or not text:
-        return str(tokenizer.convert_ids_to_tokens(one))  # type: ignore[attr-defined]
+        return vocabulary_words(tokenizer, [one])[0]
     return plain or repr(text)

@@ -6,6 +6,7 @@ Imports neither torch nor transformers, so that the magics can ask it for names 
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import threading
 from collections import deque
@@ -202,6 +203,8 @@ class Session:
         Args:
             tokenizer: An object, the name of a model of the session, or a source.
         """
+        if isinstance(tokenizer, os.PathLike):
+            tokenizer = os.fspath(tokenizer)
         if not isinstance(tokenizer, str):
             return "", tokenizer
         if tokenizer in self and self[tokenizer].tokenizer is None:

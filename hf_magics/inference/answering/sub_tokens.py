@@ -8,6 +8,7 @@ from typing import Any
 
 from hf_magics.inference.answering.task import Done
 from hf_magics.inference.pairs import split_pair
+from hf_magics.inference.vocabulary import vocabulary_words
 
 CONTINUES = "##"
 """What begins the tokens of a word after its first in WordPiece vocabularies."""
@@ -147,7 +148,8 @@ def _from_ids(tokenizer: Any, ids: list[int], places: list[int]) -> Line:
 
 def _named(tokenizer: Any, ids: list[int]) -> list[tuple[str, bool]]:
     specials = {*tokenizer.all_special_ids} - {tokenizer.unk_token_id}
-    return [(str(tokenizer.convert_ids_to_tokens(one)), one in specials) for one in ids]
+    words = vocabulary_words(tokenizer, ids)
+    return [(word, one in specials) for one, word in zip(ids, words, strict=True)]
 
 
 def _joined(tokenizer: Any, pieces: list[str]) -> str:

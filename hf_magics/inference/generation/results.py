@@ -14,6 +14,7 @@ from hf_magics.inference.generation.pieces import as_read
 from hf_magics.inference.generation.recording import Step
 from hf_magics.inference.generation.written import Sequence_, Written
 from hf_magics.inference.held import WithOutputs
+from hf_magics.inference.vocabulary import vocabulary_words
 from hf_magics.modeling.store import LoadedModel
 from hf_magics.settings import Settings
 
@@ -132,11 +133,7 @@ def token_words(loaded: LoadedModel, written: Written) -> dict[int, str]:
     if loaded.tokenizer is None:
         return {one: str(one) for one in ordered}
     with loaded.lock:
-        names = loaded.tokenizer.convert_ids_to_tokens(ordered)
-    return {
-        one: str(one) if name is None else str(name)
-        for one, name in zip(ordered, names, strict=True)
-    }
+        return dict(zip(ordered, vocabulary_words(loaded.tokenizer, ordered), strict=True))
 
 
 def readable(loaded: LoadedModel, words: Mapping[int, str]) -> dict[int, str]:

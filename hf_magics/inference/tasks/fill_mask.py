@@ -17,6 +17,7 @@ from hf_magics.inference.answering.task import Done, Request, Task
 from hf_magics.inference.answering.words import left_out, need_positive, prob
 from hf_magics.inference.snippets import infer_snippet
 from hf_magics.inference.tokenizing import Encoded
+from hf_magics.inference.vocabulary import vocabulary_words
 from hf_magics.modeling.store import LoadedModel
 from hf_magics.snippets import Snippet
 
@@ -190,7 +191,7 @@ def _refuse_lost(number: int, encoded: Encoded) -> None:
 
 def _candidates(tokenizer: Any, ids: list[int], probs: list[float]) -> tuple[_Candidate, ...]:
     marked = marks_words(tokenizer)
-    tokens = [str(tokenizer.convert_ids_to_tokens(one) or f"<{one}>") for one in ids]
+    tokens = vocabulary_words(tokenizer, ids)
     words = [_word(tokenizer, one, token) for one, token in zip(ids, tokens, strict=True)]
     return tuple(
         _Candidate(
