@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from hf_magics.display.numbers import number, plural, shape
+from hf_magics.display.numbers import number, plural, shape, size
 from hf_magics.display.parts import Cell, Code, Column, Fold, Heat, Part, Table
-from hf_magics.inference.tensors import TensorSummary
+from hf_magics.inference.tensors import OtherSummary, TensorSummary
 
 _COLUMNS = (
     Column("tensor", mono=True),
@@ -43,6 +43,20 @@ def tensor_table(
     hidden = max(total, len(tensors)) - len(rows)
     left_out = f"{plural(hidden, 'more tensor')}: {more}" if hidden > 0 else ""
     return Table(_COLUMNS, rows, caption, left_out)
+
+
+def others_table(others: Sequence[OtherSummary], caption: str) -> Table:
+    """Return a row for each thing that is no tensor."""
+    columns = (
+        Column("output", mono=True),
+        Column("kind", mono=True),
+        Column("what"),
+        Column("size", "right"),
+    )
+    rows = tuple(
+        (one.name, one.kind, one.words, size(one.nbytes) if one.nbytes else "–") for one in others
+    )
+    return Table(columns, rows, caption)
 
 
 def corners(tensors: Sequence[TensorSummary]) -> Fold:

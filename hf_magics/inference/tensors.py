@@ -85,7 +85,7 @@ def walk(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 def summaries(outputs: Any) -> tuple[TensorSummary | OtherSummary, ...]:
     """Return a summary for each leaf of an output, in order."""
     return tuple(
-        summarise(name, leaf) if isinstance(leaf, torch.Tensor) else _other(name, leaf)
+        summarise(name, leaf) if isinstance(leaf, torch.Tensor) else other(name, leaf)
         for name, leaf in walk(outputs)
     )
 
@@ -176,7 +176,8 @@ def _dot(values: torch.Tensor) -> float:
     return float(torch.dot(values, values))
 
 
-def _other(name: str, leaf: Any) -> OtherSummary:
+def other(name: str, leaf: Any) -> OtherSummary:
+    """Return the summary of what is no tensor."""
     if not isinstance(leaf, Cache):
         return OtherSummary(name, type(leaf).__name__, str(leaf)[:200])
     tensors = [one for one in _cache_tensors(leaf) if isinstance(one, torch.Tensor)]

@@ -101,23 +101,13 @@ class TokensResult(Shown):
         shown = self.lines[: self._rows]
         most_of = rooms([len(line.tokens) for line in shown], self._rows)
         for number, (line, most) in enumerate(zip(shown, most_of, strict=True), 1):
-            parts += self._line(number, line, most)
+            parts += line_parts(number, line, [token.id for token in line.tokens], most)
         if len(self.lines) > self._rows:
             hidden = len(self.lines) - self._rows
             parts.append(facts({"left out": f"{plural(hidden, 'more line')}: .df has them all"}))
         total = sum(len(line.tokens) for line in self.lines)
         title = f"{self.name} · {self._kind} · {plural(total, 'token')}"
         return Page(title, tuple(parts), tuple(Note(note) for note in self._notes))
-
-    def _line(self, number: int, line: Line, most: int) -> list[Part]:
-        shown = line.tokens[:most]
-        hidden = len(line.tokens) - len(shown)
-        left_out = f"{plural(hidden, 'more token')}: .df has them all" if hidden else ""
-        rows = tuple(_row(place, one) for place, one in enumerate(shown))
-        table = Table(_COLUMNS, rows, f"Tokens of line {number}", left_out)
-        ids = Code(str([token.id for token in line.tokens]), "python")
-        texts: list[Part] = [*marked(line)] or [Text(part) for part in line.parts]
-        return [Text(f"Line {number}: {plural(len(line.tokens), 'token')}"), *texts, ids, table]
 
 
 class ComparedTokens(Shown):
@@ -169,6 +159,31 @@ class ComparedTokens(Shown):
             Column("as the vocabulary has it", mono=True),
         )
         return Table(columns, tuple(rows), f"line {number + 1}")
+
+
+def line_parts(
+    number: int, line: Line, ids: Sequence[int], most: int, more: str = ".df has them all"
+) -> list[Part]:
+    """Return the parts of a page for one line: its text, its IDs, and a row a token.
+
+    Args:
+        number: Which line it is, from 1.
+        line: Its text, where that is known, and those of its tokens that are looked at.
+        ids: The IDs of all its tokens.
+        most: How many tokens have a row.
+        more: What has those that have none.
+    """
+    shown = line.tokens[:most]
+    hidden = len(ids) - len(shown)
+    left_out = f"{plural(hidden, 'more token')}: {more}" if hidden else ""
+    # without a text there are no pieces of it
+    columns = tuple(one for one in _COLUMNS if line.parts or one.name != "text")
+    rows = (dict(zip(_COLUMNS, _row(at, one), strict=True)) for at, one in enumerate(shown))
+    cells = tuple(tuple(row[one] for one in columns) for row in rows)
+    table = Table(columns, cells, f"Tokens of line {number}", left_out)
+    texts: list[Part] = [*marked(line)] or [Text(part) for part in line.parts]
+    count = plural(len(ids), "token")
+    return [Text(f"Line {number}: {count}"), *texts, Code(str(list(ids)), "python"), table]
 
 
 def rooms(lengths: Sequence[int], most: int) -> list[int]:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from hf_magics.display.numbers import size
-from hf_magics.display.parts import Column, Part, Table
+from hf_magics.display.parts import Part
 from hf_magics.errors import InputError, OptionError
 from hf_magics.inference.answering.answer import Answer
 from hf_magics.inference.answering.task import Done, Request, Task
 from hf_magics.inference.inputs import kind_of_thing
 from hf_magics.inference.snippets import run_lines
 from hf_magics.inference.tasks.piped.companions import image_processor, image_processor_name
-from hf_magics.inference.tensor_pages import corners, not_finite, record, tensor_table
+from hf_magics.inference.tensor_pages import corners, not_finite, others_table, record, tensor_table
 from hf_magics.inference.tensors import OtherSummary, TensorSummary, summaries
 from hf_magics.inference.things import as_image
 from hf_magics.inference.tokenizing import Encoded
@@ -87,20 +86,7 @@ def answer(outputs: Any, settings: Settings) -> Answer:
     others = tuple(one for one in found if isinstance(one, OtherSummary))
     parts: list[Part] = [tensor_table(tensors, settings.rows, "Output tensors", ".df has them all")]
     if others:
-        parts.append(_others(others))
+        parts.append(others_table(others, "Other outputs"))
     parts.append(corners(tensors))
     notes = tuple(not_finite(one) for one in tensors if one.nans or one.infs)
     return Answer(tuple(parts), [record(one) for one in tensors], notes)
-
-
-def _others(others: tuple[OtherSummary, ...]) -> Table:
-    columns = (
-        Column("output", mono=True),
-        Column("kind", mono=True),
-        Column("what"),
-        Column("size", "right"),
-    )
-    rows = tuple(
-        (one.name, one.kind, one.words, size(one.nbytes) if one.nbytes else "–") for one in others
-    )
-    return Table(columns, rows, "Other outputs")
