@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from typing import Any
 
+from hf_magics.display.numbers import count
 from hf_magics.errors import OptionError
 from hf_magics.inference.inputs import Inputs
 from hf_magics.inside.finding import Found, find
@@ -35,14 +37,40 @@ def layers(
     rows = _rows(found)
     shown = _matching(rows, wanted, spec.find) if wanted else rows
     measured = _measure(found, spec, inputs) if inputs is not None else None
-    device = str(getattr(found.model, "device", "meta"))
     return LayersResult(
-        Looked(found.name, tuple(shown), rows[0], device),
+        _looked(found, shown, rows[0]),
         depth=spec.depth,
         notes=found.notes,
         measured=measured,
         code=session.record(dataclasses.replace(spec, target=found.name), *_parts(found, measured)),
     )
+
+
+def look_at(model: Any, session: Session) -> LayersResult:
+    """Show the modules of a model of the notebook's own, or of the session's.
+
+    A model is looked through for NaN and the like as far as that takes no longer than a second.
+    """
+    mine = next((one for one in map(session.get, session) if one.torch_model is model), None)
+    found = Found(mine.name if mine else "model", model, mine, _LISTING)
+    weights = sum(one.numel() for one in model.parameters())
+    rows = _rows(found, values=weights <= _MOST_WEIGHTS)
+    unread = f"nobody looked for NaN or zeros in {count(weights)} weights: %hf_layers does"
+    return LayersResult(
+        _looked(found, rows, rows[0]),
+        depth=None,
+        notes=(unread,) if weights > _MOST_WEIGHTS else (),
+        measured=None,
+        code="",
+    )
+
+
+_MOST_WEIGHTS = 2**28
+
+
+def _looked(found: Found, shown: list[ModuleRow], whole: ModuleRow) -> Looked:
+    device = str(getattr(found.model, "device", "meta"))
+    return Looked(found.name, tuple(shown), whole, device)
 
 
 def _pattern(spec: LayersSpec) -> re.Pattern[str] | None:
@@ -54,10 +82,11 @@ def _pattern(spec: LayersSpec) -> re.Pattern[str] | None:
         raise OptionError(f"--find {spec.find} is no regular expression: {error}") from error
 
 
-def _rows(found: Found) -> list[ModuleRow]:
+def _rows(found: Found, *, values: bool = True) -> list[ModuleRow]:
     if found.loaded is None:
-        return rows_of(found.model)
-    return rows_of(found.model, random_now(found.loaded), found.loaded.reshaped)
+        return rows_of(found.model, values=values)
+    random = random_now(found.loaded)
+    return rows_of(found.model, random, found.loaded.reshaped, values=values)
 
 
 def _matching(rows: list[ModuleRow], wanted: re.Pattern[str], asked: str) -> list[ModuleRow]:

@@ -61,7 +61,11 @@ class ModuleRow:
 
 
 def rows_of(
-    model: Any, random: Iterable[str] = (), reshaped: Iterable[str] = ()
+    model: Any,
+    random: Iterable[str] = (),
+    reshaped: Iterable[str] = (),
+    *,
+    values: bool = True,
 ) -> list[ModuleRow]:
     """Return a row a module, in the model's own order.
 
@@ -70,9 +74,11 @@ def rows_of(
         random: Paths of modules or weights with random values, with the base model's prefix or
             without it; ``whole model`` stands for all.
         reshaped: Full names of weights that had another shape in the checkpoint.
+        values: Whether the values of the weights are looked at.
     """
     first: dict[int, str] = {}
-    marks = _Marks(getattr(model, "base_model_prefix", ""), tuple(random), frozenset(reshaped))
+    prefix = getattr(model, "base_model_prefix", "")
+    marks = _Marks(prefix, tuple(random), frozenset(reshaped), values)
     rows: list[ModuleRow] = []
     for path, module in model.named_modules():
         weights = tuple(
@@ -89,13 +95,14 @@ class _Marks:
     prefix: str
     random: tuple[str, ...]
     reshaped: frozenset[str]
+    values: bool
 
     def verdict(self, name: str, tensor: torch.Tensor) -> str:
         """Say what is wrong with a weight: the worst of it."""
         plain = name.removeprefix(f"{self.prefix}.")
         if any(one == "whole model" or _is_under(one, name, plain) for one in self.random):
             return "random: another shape in the checkpoint" if name in self.reshaped else "random"
-        return _values_verdict(name, tensor)
+        return _values_verdict(name, tensor) if self.values else ""
 
 
 def _is_under(module: str, *names: str) -> bool:

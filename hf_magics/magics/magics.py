@@ -37,6 +37,10 @@ class HFMagics(
     warm_start: Any = Bool(
         True, help="import torch and transformers in the background, while no cell runs"
     ).tag(config=True)
+    show_plain: Any = Bool(
+        False,
+        help="show bare tensors, ModelOutputs, BatchEncodings, configs and models as pages too",
+    ).tag(config=True)
 
     @line_magic
     @magic

@@ -36,10 +36,21 @@ def show_config(spec: ConfigSpec, session: Session, *, offline: bool = False) ->
         return ConfigResult(
             field_rows(one.config, other.config), one, other, everything=spec.everything
         )
+    return _beside_defaults(one, everything=spec.everything)
+
+
+def describe(config: Any) -> ConfigResult:
+    """Describe a config of the notebook's own beside the defaults of its class.
+
+    Raises:
+        ConfigError: The class has no defaults.
+    """
+    return _beside_defaults(_Found("config", config, Snippet((), ())), everything=False)
+
+
+def _beside_defaults(one: _Found, *, everything: bool) -> ConfigResult:
     default = _Found(f"{type(one.config).__name__} defaults", _defaults(one.config), one.snippet)
-    return ConfigResult(
-        field_rows(one.config, default.config), one, default, everything=spec.everything
-    )
+    return ConfigResult(field_rows(one.config, default.config), one, default, everything=everything)
 
 
 def find_source(target: str, session: Session, *, offline: bool) -> checkpoints.Checkpoint:
