@@ -63,7 +63,7 @@ def show_output(output: Any, settings: Settings) -> PlainResult:
     missing = [one.name for one in known if one.name not in output]
     tensors, notes = tables(output, settings, "Output tensors", "Other outputs")
     none = (Text(f"None: {sentence_list(missing)}"),) if missing else ()
-    total = sum(isinstance(leaf, torch.Tensor) for _, leaf in walk(output))
+    total = sum(isinstance(leaf, torch.Tensor) for _, leaf in _leaves(output))
     title = f"{type(output).__name__} · {plural(total, 'tensor')}"
     return PlainResult(Page(title, (*tensors, *none), notes))
 
@@ -73,12 +73,13 @@ def tables(
 ) -> tuple[list[Part], tuple[Note, ...]]:
     """Return the tables of what is in a mapping, with the notes on it.
 
-    The time is bounded for all together: the more tensors there are, the fewer values of each
-    count.
+    The time is bounded for all together: where they hold more values than can be counted, each has
+    its share.
     """
     leaves = list(itertools.islice(_leaves(things), settings.rows))
     total = sum(1 for _ in _leaves(things))
-    most = max(_LEAST, MOST_VALUES // max(1, len(leaves)))
+    values = sum(leaf.numel() for _, leaf in leaves if isinstance(leaf, torch.Tensor))
+    most = MOST_VALUES if values <= MOST_VALUES else max(_LEAST, MOST_VALUES // len(leaves))
     found = [one for name, leaf in leaves for one in _summaries(name, leaf, most)]
     tensors = [one for one in found if isinstance(one, TensorSummary)]
     others = [one for one in found if isinstance(one, OtherSummary)]
@@ -93,21 +94,23 @@ def tables(
     return parts, _notes(tensors, most)
 
 
-_LEAST = 2**16
+_LEAST, _DEEPEST = 2**16, 16  # values of each; lists in lists
 
 
 def _leaves(things: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Give each tensor with its name; of other lists than those that hold some, the list."""
     for name, value in things.items():
-        if isinstance(value, (list, tuple)) and not _has_tensor(value):
-            yield name, value
-        else:
-            yield from walk(value, name)
+        is_list = isinstance(value, (list, tuple)) and not _has_tensor(value)
+        for path, leaf in [(name, value)] if is_list else walk(value, name):
+            is_array = isinstance(leaf, np.ndarray) and leaf.dtype.kind in "biufc"
+            yield path, torch.from_numpy(leaf) if is_array else leaf
 
 
 def _has_tensor(values: Any) -> bool:
     """Say whether there is a tensor among the first of each list."""
-    while isinstance(values, (list, tuple)) and values:
+    for _ in range(_DEEPEST):
+        if not isinstance(values, (list, tuple)) or not values:
+            break
         if any(isinstance(one, torch.Tensor) for one in values):
             return True
         values = next((one for one in values if one is not None), None)
@@ -117,8 +120,6 @@ def _has_tensor(values: Any) -> bool:
 def _summaries(name: str, leaf: Any, most: int) -> tuple[TensorSummary | OtherSummary, ...]:
     if isinstance(leaf, torch.Tensor):
         return _seen(name, leaf, most)
-    if isinstance(leaf, np.ndarray) and leaf.dtype.kind in "biufc":
-        return summaries_of(name, torch.from_numpy(leaf), most)
     if isinstance(leaf, (list, tuple)):
         return (OtherSummary(name, type(leaf).__name__, _list_words(leaf)),)
     return (other(name, leaf),)

@@ -14,7 +14,9 @@ from IPython.utils.dir2 import get_real_method
 
 from hf_magics import api
 from hf_magics.api.plain import plain_page
+from hf_magics.display.progress import lines_from
 from hf_magics.display.shown import Shown
+from hf_magics.magics.progress import line_maker
 from hf_magics.settings import Settings
 
 _TYPES = (  # by their names: nothing is imported before there is an object of one
@@ -35,6 +37,7 @@ class PlainDisplay:
 
     def __init__(self, shell: Any, settings: Callable[[], Settings]) -> None:
         self._display = shell.display_formatter
+        self._line = line_maker(shell)
         self._settings = settings
         # each is one object, which can be known again among what is registered
         self._bundle_printer = self._bundle
@@ -82,7 +85,8 @@ class PlainDisplay:
         if any(get_real_method(thing, name) for name in _OWN):
             return None
         try:
-            shown = plain_page(thing, api.session, self._settings())
+            with lines_from(self._line):
+                shown = plain_page(thing, api.session, self._settings())
             return {kind: _DRAW[kind](shown) for kind in kinds}
         except Exception:  # noqa: BLE001 - IPython would print its traceback
             return None

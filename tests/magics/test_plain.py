@@ -157,6 +157,20 @@ def test_an_output_of_very_many_tensors(page, on):
     assert "995 more tensors: %config HFMagics.rows shows more" in " ".join(text.split())
 
 
+def test_a_large_output_is_a_sample_of_each_tensor(page):
+    """The page says which; a small one beside it counts in full."""
+    huge = torch.ones(1).expand(2**30)
+    text = page(Output(last_hidden_state=huge, hidden_states=(torch.arange(5.0), huge)))
+    assert "last_hidden_state, hidden_states[1]: too large to count in full" in text
+    assert "1073741824" in text
+
+
+def test_a_list_that_holds_itself(page):
+    values: list = [1]
+    values.append(values)
+    assert "2 values: 1" in page(Output(last_hidden_state=torch.ones(1), hidden_states=values))
+
+
 def test_a_class_of_outputs_that_comes_of_another(page):
     """Each has a page, whichever was shown first."""
 
@@ -374,6 +388,14 @@ def test_a_terminal_is_not_drawn_html_for(on, monkeypatch):
 
 
 # on and off
+
+
+def test_it_is_off_by_default_and_says_what_it_does(shell, capsys):
+    shell.run("%config HFMagics")
+    said = " ".join(capsys.readouterr().out.split())
+    assert "HFMagics.show_plain=<Bool> show bare tensors, ModelOutputs, BatchEncodings" in said
+    assert "Current: False" in said.partition("show_plain")[2]
+    assert set(shell.ip.display_formatter.format(torch.ones(2))[0]) == {"text/plain"}
 
 
 @pytest.mark.parametrize("shown", [False, True])
