@@ -52,6 +52,16 @@ texts = [{PARTING!r}.join(attacks)]
 column = [*attacks, None, 3, "", *attacks]
 """
 
+# what is shown of objects that no magic gave
+PLAIN = (
+    "config",
+    "hostile",
+    "writer.lm_head.weight",
+    "hostile_tokenizer(texts)",
+    "hostile_tokenizer(texts, return_tensors='np')",
+    "hostile(**hostile_tokenizer(texts, return_tensors='pt'), output_hidden_states=True)",
+)
+
 CELLS = (
     "%load_ext hf_magics",
     SET_UP,
@@ -105,6 +115,8 @@ CELLS = (
     "%hf_map column -m hostile",
     "%hf_map column -m bert --task embed",
     "%hf_infer -m bert --task features " + "$5 and $6 " * 300,
+    "%config HFMagics.show_plain = True",
+    *PLAIN,
     "%hf_load --help",
     "%hf_code hostile",
     "%hf_explain",
