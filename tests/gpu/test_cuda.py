@@ -9,6 +9,7 @@ import torch
 
 import hf_magics as hf
 from hf_magics.errors import FitError
+from hf_magics.inference.plain_tensors import show_tensor
 
 pytestmark = [
     pytest.mark.gpu,
@@ -111,3 +112,15 @@ def test_running_out_while_running_leaves_the_session_usable(little_room):
     with pytest.raises(FitError, match="--max-length"):
         hf.infer([[1] * 512] * 256, model="small")
     assert hidden("small").shape == (2, 3, 32)
+
+
+def test_a_plain_tensor_is_shown_without_a_copy_of_it():
+    """Its numbers are computed where it is, and those of a very large one from a sample."""
+    tensor = torch.ones(2**31, dtype=torch.bfloat16, device="cuda")
+    tensor[-1] = 3
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    text = repr(show_tensor(tensor))
+    assert torch.cuda.max_memory_allocated() - before < 2**27
+    assert "2147483648 · bfloat16 · cuda:0" in text
+    assert "1.0000" in text
