@@ -10,7 +10,7 @@ import torch
 
 from hf_magics.inference.tensors import TensorSummary, corner, summarise
 
-MOST_VALUES = 2**25  # a third of a second on two cores
+MOST_VALUES = 2**25  # a second, or less, on two cores
 _SAMPLE = 2**22
 
 

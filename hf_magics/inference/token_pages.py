@@ -183,7 +183,7 @@ def line_parts(
     table = Table(columns, cells, f"Tokens of line {number}", left_out)
     texts: list[Part] = [*marked(line)] or [Text(part) for part in line.parts]
     count = plural(len(ids), "token")
-    return [Text(f"Line {number}: {count}"), *texts, Code(str(list(ids)), "python"), table]
+    return [Text(f"Line {number}: {count}"), *texts, Code(str(list(ids))), table]
 
 
 def rooms(lengths: Sequence[int], most: int) -> list[int]:
