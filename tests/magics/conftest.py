@@ -5,6 +5,7 @@ import shutil
 import pytest
 from IPython.core.completer import provisionalcompleter
 
+from tests.hostile.reading import Read
 from tests.magics.kernels import Kernel
 from tests.magics.words import tiny_line
 
@@ -55,6 +56,42 @@ def hub_cache(tmp_path, monkeypatch):
         (snapshot / "config.json").write_text(config, encoding="utf-8")
 
     return put
+
+
+@pytest.fixture
+def on(shell):
+    """A shell that shows plain objects as pages."""
+    shell.run("%config HFMagics.show_plain = True")
+    return shell
+
+
+@pytest.fixture
+def bundle(on, capsys, monkeypatch):
+    """What IPython makes of an object at the end of a cell, without a word on the side."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def of(thing) -> dict[str, str]:
+        capsys.readouterr()
+        drawn, _ = on.ip.display_formatter.format(thing)
+        said = capsys.readouterr()
+        assert (said.out, said.err) == ("", "")
+        return drawn
+
+    return of
+
+
+@pytest.fixture
+def page(bundle):
+    """The text of an object's page, which it has in HTML as well."""
+
+    def of(thing) -> str:
+        drawn = bundle(thing)
+        assert set(drawn) == {"text/html", "text/plain"}
+        assert "hf-magics" in drawn["text/html"]
+        assert Read(drawn["text/html"]).foreign == []
+        return drawn["text/plain"]
+
+    return of
 
 
 @pytest.fixture(scope="package")
