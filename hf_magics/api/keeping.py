@@ -40,6 +40,8 @@ def load(
     quantize: str = "",
     endpoint: str = "",
     share: str = "",
+    adapter: Any = "",
+    merge: bool = False,
     settings: Settings = DEFAULTS,
     **fields: Any,
 ) -> ModelResult:
@@ -67,6 +69,8 @@ def load(
         endpoint: The address of a server that has the model (OpenAI's protocol), by the name that
             ``source`` is; ``HF_MAGICS_ENDPOINT_TOKEN`` in the environment is its token.
         share: The name of a model with the same backbone, whose weights this one uses as well.
+        adapter: An adapter of peft, such as a LoRA, to put on the model: a folder or a hub id.
+        merge: Fold the adapter into the weights: the layers are plain ones then.
         settings: Defaults.
         **fields: Fields of the config.
 
@@ -98,6 +102,8 @@ def load(
         quantize=quantize,
         endpoint=endpoint,
         share=share,
+        adapter=str(adapter),
+        merge=merge,
     )
     return loader_for(spec)(spec, session, settings, tokenizer=given)
 

@@ -10,6 +10,7 @@ from hf_magics.engines.llamacpp import loading as llamacpp
 from hf_magics.engines.remote import loading as remote
 from hf_magics.errors import OptionError
 from hf_magics.modeling import loading
+from hf_magics.modeling.load_options import check_adapter
 from hf_magics.modeling.results import ModelResult
 from hf_magics.specs import LoadSpec
 
@@ -27,8 +28,9 @@ def loader_for(spec: LoadSpec) -> Loader:
     """Return what loads for the engine or server that a spec names; torch where it names none.
 
     Raises:
-        OptionError: There is no such engine.
+        OptionError: There is no such engine, or it takes no adapter.
     """
+    check_adapter(spec)
     if spec.endpoint:
         return remote.load
     name = spec.engine or "torch"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -81,6 +82,8 @@ def rows_of(
     marks = _Marks(prefix, tuple(random), frozenset(reshaped), values)
     rows: list[ModuleRow] = []
     for path, module in model.named_modules():
+        if _is_room(module):
+            continue
         weights = tuple(
             _weight(path, name, one, first, marks)
             for name, one in module._parameters.items()  # noqa: SLF001 - tied ones too, without walking
@@ -143,7 +146,7 @@ def _row(path: str, module: Any, weights: tuple[Weight, ...]) -> ModuleRow:
     own = [(held(getattr(module, one.name)), one) for one in weights if not one.tied_to]
     return ModuleRow(
         path,
-        type(module).__name__,
+        _kind(module),
         own=sum(size for size, _ in own),
         parameters=0,
         trainable=sum(size for size, one in own if one.trainable),
@@ -152,6 +155,19 @@ def _row(path: str, module: Any, weights: tuple[Weight, ...]) -> ModuleRow:
         says=module.extra_repr(),
         verdict=_together([one.verdict for one in weights]),
     )
+
+
+def _is_room(module: Any) -> bool:
+    """Say whether a module is the room of a peft layer for what the adapter does not have."""
+    kind = type(module).__name__
+    return kind in {"ModuleDict", "ParameterDict", "BufferDict"} and not len(module)
+
+
+def _kind(module: Any) -> str:
+    """Return the name of a class, as peft shows its own: ``lora.Linear``."""
+    owner = type(module)
+    tuner = re.match(r"peft\.tuners\.(\w+)\.", owner.__module__)
+    return f"{tuner[1]}.{owner.__name__}" if tuner else owner.__name__
 
 
 def _together(verdicts: list[str]) -> str:

@@ -74,8 +74,9 @@ def _values(shell: Any, name: str, option: str, plain: list[str], word: str) -> 
         return list(session)
     if option in {"--input", "--output", "--context"}:
         return _variables(shell)
-    if option == "--tokenizer":
-        return [*session, *_variables(shell), *catalog.cached_ids(), *catalog.folders(word)]
+    if option in {"--tokenizer", "--adapter"}:
+        named = [*session, *_variables(shell)] if option == "--tokenizer" else []
+        return [*named, *catalog.cached_ids(), *catalog.folders(word)]
     if option == "--column":
         return [shlex.quote(one) for one in columns_of(plain[0], shell.user_ns)] if plain else []
     if option == "--class":

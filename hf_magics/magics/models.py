@@ -21,7 +21,17 @@ from hf_magics.magics.arguments import (
 from hf_magics.magics.base import Base, magic
 from hf_magics.magics.letting_go import ShellNotebook
 from hf_magics.magics.lines import look_up
-from hf_magics.magics.options import ENGINE, HEAD, INPUT, NAME, PLACE, REPLACE, SET, options, pairs
+from hf_magics.magics.options import (
+    ENGINE,
+    HEAD,
+    INPUT,
+    NAME,
+    PLACE,
+    REPLACE,
+    SET,
+    options,
+    pairs,
+)
 
 
 @magics_class
@@ -55,6 +65,7 @@ class ModelMagics(Base):
         Examples:
             %hf_load google-bert/bert-base-uncased -n bert --task fill-mask
             %hf_load ./my_model num_labels=3 --class BertForSequenceClassification --dtype bfloat16
+            %hf_load ./my_model --adapter ./my_lora -n tuned
             %hf_load -i model --tokenizer tokenizer -n mine
         """
         asked = self.ask(self.hf_load, line)
@@ -68,7 +79,7 @@ class ModelMagics(Base):
         only(asked, 1, "%hf_load SOURCE")
         words = _words(o, "name", "task", "class_", "revision", "gguf", "dtype", "device", "attn")
         words |= _words(o, "trust_remote_code", "offline", "replace")
-        words |= _words(o, "engine", "quantize", "endpoint", "share")
+        words |= _words(o, "engine", "quantize", "endpoint", "share", "adapter", "merge")
         extra = pairs(o.set)
         _check_variable(asked.names[0], self.variables)
         return api.load(

@@ -192,6 +192,8 @@ ENGINE = (
     argument("--quantize", default="", metavar="Q", help="int8, int4: smaller weights, rounded"),
     argument("--endpoint", default="", metavar="URL", help="a server that has the model"),
     argument("--share", default="", metavar="NAME", help="use the backbone of this model as well"),
+    argument("--adapter", default="", metavar="PATH", help="put a LoRA or its kin on the model"),
+    argument("--merge", action="store_true", help="fold the adapter into the weights"),
 )
 REPLACE = argument("--replace", action="store_true", help="take the place of a model of that name")
 INPUT = argument("-i", "--input", default="", metavar="VAR", help="a variable with the input")

@@ -43,6 +43,8 @@ def _what_changed(loaded: LoadedModel) -> str:
     if loaded.torch_model is not None and weights_mark(loaded.model) != loaded.weights_mark:
         return "its weights have changed since (trained here?)"
     asked = loaded.asked
+    if _is_adapter_changed(loaded):
+        return "the files of its adapter have changed since"
     if loaded.origin.kind not in {"folder", "gguf"} or not isinstance(asked, LoadSpec):
         return ""  # a commit does not change; a branch that moved is asked for with --replace
     if loaded.origin.commit:
@@ -51,3 +53,10 @@ def _what_changed(loaded: LoadedModel) -> str:
         asked.source, gguf=asked.gguf, subfolder=str(dict(asked.extra).get("subfolder", ""))
     )
     return "" if found.origin().mark == loaded.origin.mark else "its files have changed since"
+
+
+def _is_adapter_changed(loaded: LoadedModel) -> bool:
+    adapter, asked = loaded.adapter, loaded.asked
+    if adapter is None or adapter.origin.kind != "folder" or not isinstance(asked, LoadSpec):
+        return False
+    return checkpoints.find_files(asked.adapter).origin().mark != adapter.origin.mark

@@ -23,6 +23,7 @@ from hf_magics.snippets import from_home
 
 _CHOOSES_WEIGHTS = {"variant", "use_safetensors", "force_download", "local_files_only"}
 _ADDRESS = re.compile(r"https?://[^/]+/(?P<id>[\w.-]+(?:/[\w.-]+)?)")
+_PLAIN = re.compile(r"(?!-)[\w./~-]+")  # of what a line of ours may be made: no option among it
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
 _ORDER = (
@@ -31,6 +32,7 @@ _ORDER = (
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
 )
+ADAPTER_CONFIG = "adapter_config.json"
 _TEMPLATES = "additional_chat_templates/"
 _LONGEST = 1_000
 _SMALL = (".json", ".txt", ".model", ".jinja", ".spm", ".py", ".tiktoken")
@@ -116,6 +118,7 @@ class Checkpoint:
             self.commit,
             sum(path.stat().st_size for path in used if path.suffix in _WEIGHTS),
             (self.commit,) if self.commit else _mark(paths),
+            self.has(ADAPTER_CONFIG),
         )
 
     def read_json(self, name: str) -> dict[str, Any]:
@@ -232,6 +235,13 @@ def _choose_gguf(found: Checkpoint, gguf: str) -> str:
         raise SourceError(
             f"{where} holds {len(there)} GGUF files: --gguf FILE takes one of "
             f"{sentence_list(there)}"
+        )
+    if found.has(ADAPTER_CONFIG):
+        named = str(found.read_json(ADAPTER_CONFIG).get("base_model_name_or_path"))
+        base = named if _PLAIN.fullmatch(named) and named != "None" else "BASE"
+        raise SourceError(
+            f"{where} is an adapter, and not a whole model: %hf_load {base} --adapter "
+            f"{found.path_or_id}"
         )
     raise SourceError(f"{where} has no config.json; it holds: {sentence_list(sorted(found.files))}")
 

@@ -33,6 +33,7 @@ _COLUMNS = (
     Column("dtype", mono=True),
     Column("device", mono=True),
     Column("engine"),
+    Column("adapter"),
     Column("random weights"),
     Column("from", mono=True),
 )
@@ -64,6 +65,7 @@ class ModelsResult(Shown):
         left_out = {
             "shared": not any(self._shared.values()),
             "engine": not any(one.engine for one in self._models),
+            "adapter": not any(one.adapter for one in self._models),
             "random weights": not any(one.random for one in self._models),
         }
         kept = [at for at, one in enumerate(_COLUMNS) if not left_out.get(one.name)]
@@ -85,6 +87,7 @@ class ModelsResult(Shown):
             one.dtype,
             one.device,
             one.engine or "torch",
+            one.adapter or "none",
             sentence_list(one.random, most=3) if one.random else "none",
             _shortened(one.source) + (f" @ {one.commit[:12]}" if one.commit else ""),
         )

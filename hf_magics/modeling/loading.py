@@ -72,6 +72,7 @@ def load(
         weights_mark=weights_mark(read.model),
         tokenizer_given=tokenizer is not None and not spec.tokenizer,
         sentence=sentence,
+        adapter=read.adapter,
     )
     said = prepare(loaded) if prepare else ()
     session.add(loaded, *pieces_of(loaded))

@@ -12,9 +12,11 @@ from typing import Any
 import torch
 import transformers
 
+from hf_magics.display.parts import Note
 from hf_magics.display.progress import progress
-from hf_magics.errors import HFMagicsError, OptionError
+from hf_magics.errors import HFMagicsError
 from hf_magics.modeling import (
+    adapters,
     architectures,
     checkpoints,
     fields,
@@ -25,16 +27,25 @@ from hf_magics.modeling import (
     quantizing,
     sharing,
 )
+from hf_magics.modeling.adapter_files import AdapterFiles, find_adapter
+from hf_magics.modeling.adapters import Adapter
 from hf_magics.modeling.bars import Bar
 from hf_magics.modeling.checkpoints import Checkpoint
 from hf_magics.modeling.config_files import read_config
 from hf_magics.modeling.damage import check_indices, left_aside
 from hf_magics.modeling.fetching import fetch
+from hf_magics.modeling.load_options import (
+    is_by_torch,
+    refuse_gguf,
+    refuse_quantized,
+    refuse_reserved,
+)
 from hf_magics.modeling.refusals import config_blamed, weights_error
 from hf_magics.modeling.report import Report
 from hf_magics.modeling.sizing import check_fits
 from hf_magics.modeling.store import LoadedModel
 from hf_magics.modeling.watching import watched
+from hf_magics.optional import optional
 from hf_magics.specs import Fields, LoadSpec
 
 
@@ -47,9 +58,10 @@ class Read:
     tokenizer: Any
     processor: Any
     report: Report
-    notes: tuple[str, ...]
+    notes: tuple[str | Note, ...]
     fields: Fields
     auto: str
+    adapter: Adapter | None
 
 
 class Reader:
@@ -61,6 +73,8 @@ class Reader:
         self.donor = donor  # whose backbone is shared
         self.notes: list[str] = []
         self._more: dict[str, Any] = {}  # arguments that quantisation adds
+        self._adapter: AdapterFiles | None = None
+        self._of_adapter: tuple[Note, ...] = ()
 
     def read(self) -> Read:
         """Return the objects of the checkpoint.
@@ -72,12 +86,13 @@ class Reader:
             return self._read()
 
     def _read(self) -> Read:
-        _refuse_reserved(self.spec.extra)
-        _refuse_gguf(self.spec, self.spec.gguf)
+        refuse_reserved(self.spec.extra)
+        refuse_gguf(self.spec, self.spec.gguf)
         device = placement.resolve_device(self.spec.device)
         dtype = placement.resolve_dtype(self.spec.dtype)
         found = self._find()
-        _refuse_gguf(self.spec, found.gguf)
+        refuse_gguf(self.spec, found.gguf)
+        self._adapter = self._find_adapter()
         config, typed = self._config(found)
         with config_blamed(found):
             chosen = self._class(config, found)
@@ -90,14 +105,40 @@ class Reader:
         processor = self._processor(found, config)
         self._quantize(config, chosen, device)
         model, report = self._model(found, config, chosen, dtype)
+        model, adapter = self._adapted(found, model)
         if found.kind == "hub" and not found.offline:
             hub_cache.remember(found.location, self.spec.revision, found.commit)
         if "device_map" not in dict(self.spec.extra):
             placement.move(model, device)
         self.notes += self._hindsight(found, model, tokenizer, processor, typed)
-        notes = tuple(note for note in self.notes if note)
+        said = [note for note in self.notes if note]
         auto = chosen.__name__ if _is_auto(chosen) else ""
-        return Read(found, model, tokenizer, processor, report, notes, typed, auto)
+        return Read(
+            found,
+            model,
+            tokenizer,
+            processor,
+            report,
+            (*said, *self._of_adapter),
+            typed,
+            auto,
+            adapter,
+        )
+
+    def _find_adapter(self) -> AdapterFiles | None:
+        if not self.spec.adapter:
+            return None
+        optional("peft", extra="peft")  # before anything large is read
+        with self._watched(f"looking for {self.spec.adapter}"):
+            return find_adapter(self.spec.adapter, offline=self.spec.offline)
+
+    def _adapted(self, found: Checkpoint, model: Any) -> tuple[Any, Adapter | None]:
+        if self._adapter is None:
+            return model, None
+        with self._watched(f"putting {self.spec.adapter} on"):
+            model, made = adapters.put_on(model, self._adapter, merge=self.spec.merge)
+        self._of_adapter = tuple(adapters.notes(made, found, model.dtype))
+        return model, made
 
     def _find(self) -> Checkpoint:
         spec = self.spec
@@ -130,8 +171,9 @@ class Reader:
                 return getattr(transformers, auto)
         # a GGUF file does not say what it was saved from; it is made for generation
         default = "AutoModelForCausalLM" if found.gguf else "AutoModel"
+        task = spec.task or ("" if spec.head else adapters.task_for(self._adapter, config))
         chosen, note = architectures.choose_class(
-            config, task=spec.task, head=spec.head, default=default
+            config, task=task, head=spec.head, default=default
         )
         self.notes.append(note)
         return chosen
@@ -154,6 +196,7 @@ class Reader:
             architectures.labels_note(model, [name for name, _ in typed]),
             placement.slow_dtype_note(model),
             preprocessors.size_note(tokenizer, model),
+            adapters.beside_note(found, self.spec.adapter),
             left_aside(found) if model.can_generate() else "",
         ]
 
@@ -176,9 +219,9 @@ class Reader:
 
     def _quantize(self, config: Any, chosen: Any, device: torch.device) -> None:
         quantize = self.spec.quantize
-        if not quantize or not _by_torch(self.spec):
+        if not quantize or not is_by_torch(self.spec):
             return  # an engine makes its own weights of the whole ones
-        _refuse_quantized(config, self.spec)
+        refuse_quantized(config, self.spec)
 
         def build() -> Any:
             if _is_auto(chosen):
@@ -198,6 +241,7 @@ class Reader:
         _fetch_weights(found, extra)  # before the arguments: what is here is not asked for again
         location: str | None = found.location
         arguments = {**found.weight_arguments(extra), **extra, **self._more}
+        arguments |= adapters.left_alone()
         if self.donor:
             location, arguments = None, sharing.arguments_for(chosen, config, found, self.donor)
         if spec.attn:
@@ -219,7 +263,10 @@ class Reader:
             raise
         except Exception as error:
             raise weights_error(found, error, config) from error
+        info, brought = adapters.filled(info, self._adapter)
         report = Report.of(model, info)
+        if brought:
+            report = dataclasses.replace(report, donor="the adapter")
         if self.donor:
             self.notes.append(sharing.adopt(model, self.donor))
             report = dataclasses.replace(report, donor=self.donor.name)
@@ -239,50 +286,6 @@ def _fetch_weights(found: Checkpoint, extra: Collection[str]) -> None:
             folder = PurePosixPath(file).parent
             fetch(found.location, found.commit, sorted(str(folder / one) for one in shards))
     check_indices(found)
-
-
-_RESERVED = {
-    "revision": "--revision",
-    "dtype": "--dtype",
-    "torch_dtype": "--dtype",
-    "attn_implementation": "--attn",
-    "gguf_file": "--gguf",
-    "trust_remote_code": "--trust-remote-code",
-    "local_files_only": "--offline",
-    "config": "FIELD=VALUE",
-}
-_ALWAYS = {"tqdm_class", "output_loading_info", "ignore_mismatched_sizes", "state_dict"}
-
-
-def _refuse_reserved(extra: Fields) -> None:
-    """Refuse arguments that have an option here: the page would not know of them."""
-    for name, _ in extra:
-        if name in _RESERVED:
-            raise OptionError(f"--set {name}: that is {_RESERVED[name]} here")
-        if name in _ALWAYS:
-            raise OptionError(f"--set {name}: that is set by the load itself")
-
-
-def _refuse_quantized(config: Any, spec: LoadSpec) -> None:
-    """Refuse to quantise what is quantised already, or what the line quantises in another way."""
-    for name in ("quantization_config", "device_map"):
-        if name in dict(spec.extra):
-            raise OptionError(f"--quantize and --set {name}: give one of them")
-    if getattr(config, "quantization_config", None) is not None:
-        raise OptionError(f"the weights of '{spec.source}' are quantised already: no --quantize")
-
-
-def _refuse_gguf(spec: LoadSpec, file: str) -> None:
-    """Refuse to quantise a GGUF file before it is fetched or read: transformers never does."""
-    if file and spec.quantize and _by_torch(spec):
-        raise OptionError(
-            f"'{file}' is a GGUF file, which transformers can't quantise again: leave out "
-            "--quantize; --engine llamacpp runs it with weights as small as they are in it"
-        )
-
-
-def _by_torch(spec: LoadSpec) -> bool:
-    return spec.engine in {"", "torch"}
 
 
 def _is_auto(chosen: Any) -> bool:

@@ -47,6 +47,7 @@ class ModelFacts:
     training: bool
     sentence: str = ""
     engine: str = ""
+    adapter: str = ""
     more: tuple[tuple[str, str], ...] = ()
     holds: str = ".model, .tokenizer, .config"
 
@@ -74,7 +75,8 @@ class ModelFacts:
             training=bool(model.training),
             sentence=_embeds(loaded),
             engine=engine.words,
-            more=engine.rows,
+            adapter=loaded.adapter.where() if loaded.adapter else "",
+            more=(*engine.rows, *(loaded.adapter.rows() if loaded.adapter else ())),
         )
 
     @classmethod

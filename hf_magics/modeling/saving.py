@@ -19,7 +19,8 @@ from hf_magics.display.parts import Column, Note, Page, Table, facts
 from hf_magics.display.shown import Shown
 from hf_magics.display.words import one_line, sentence_list
 from hf_magics.errors import SaveError
-from hf_magics.modeling import folders
+from hf_magics.modeling import adapter_saving, folders
+from hf_magics.modeling.adapter_saving import ADAPTER_FILES, is_adapter
 from hf_magics.modeling.architectures import is_head_for
 from hf_magics.modeling.comparing import compare
 from hf_magics.modeling.elsewhere import EngineModel
@@ -55,6 +56,7 @@ _CHECKPOINT_FILES = (
     "chat_template.json",
     "preprocessor_config.json",
     "processor_config.json",
+    *ADAPTER_FILES,
     *SENTENCE_FILES,
 )
 """What an overwrite replaces; every other file of the folder stays."""
@@ -77,7 +79,8 @@ def save(spec: SaveSpec, session: Session) -> SaveResult:
     target = path_of(spec.path, SaveError)
     _check_target(target, overwrite=spec.overwrite)
     target = target.resolve()
-    notes = saving_notes(loaded)
+    adapter_saving.check_save(loaded, target, spec)
+    notes = [*saving_notes(loaded), *filter(None, [adapter_saving.note(loaded, spec)])]
     with _refusals_named(target, loaded), watched(f"saving to {spec.path}", notes=notes):
         written = _replace(loaded, target, spec.max_shard_size)
     resolved = dataclasses.replace(spec, name=loaded.name)
@@ -140,7 +143,7 @@ def _replace(loaded: LoadedModel, target: Path, max_shard_size: str) -> Written:
     with folders.staged(target) as staging:
         _write(loaded, staging, max_shard_size)
         folders.as_by_the_umask(staging)
-        equal = compare(loaded.model, staging)
+        equal = _compare(loaded, staging)
         files = tuple(sorted(_files_in(staging)))
         folders.carry_over(target, staging, leave=_is_checkpoint_file)
         now = {name for name, _ in _files_in(staging)}
@@ -185,8 +188,11 @@ def _check_room(target: Path, needed: int) -> None:
 def _write(loaded: LoadedModel, folder: Path, max_shard_size: str) -> None:
     model = loaded.model
     shards = {"max_shard_size": max_shard_size} if max_shard_size else {}
-    with _serializable(model):
-        model.save_pretrained(folder, **shards)
+    if loaded.adapter is not None and is_adapter(loaded):
+        adapter_saving.write(loaded.adapter, folder)
+    else:
+        with _serializable(model):
+            model.save_pretrained(folder, **shards)
     for held in (loaded.tokenizer, loaded.processor):
         if held is not None:
             held.save_pretrained(folder)
@@ -195,6 +201,12 @@ def _write(loaded: LoadedModel, folder: Path, max_shard_size: str) -> None:
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
+
+
+def _compare(loaded: LoadedModel, folder: Path) -> int:
+    if loaded.adapter is not None and is_adapter(loaded):
+        return adapter_saving.compare(loaded.adapter, folder)
+    return compare(loaded.model, folder)
 
 
 @contextlib.contextmanager

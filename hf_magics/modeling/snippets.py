@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hf_magics.modeling import quantizing
+from hf_magics.modeling import adapters, quantizing
 from hf_magics.modeling.elsewhere import EngineModel
 from hf_magics.modeling.fields import nested
 from hf_magics.modeling.steps import Owner, Piece
@@ -58,6 +58,7 @@ def _torch_snippet(loaded: LoadedModel) -> Snippet:
     on_config = dict(spec.fields) if any("." in name for name, _ in spec.fields) else {}
     imports = ["import torch", f"from transformers import {spec.head}"]
     arguments, lines = _load_arguments(spec, hub), []
+    arguments |= adapters.UNASKED if loaded.origin.beside else {}
     if on_config:  # what is given beside a config would go to the model's own class
         imports.append("from transformers import AutoConfig")
         lines.append(f"config = {call('AutoConfig.from_pretrained', spec.source, **hub)}")
@@ -71,6 +72,10 @@ def _torch_snippet(loaded: LoadedModel) -> Snippet:
         arguments["quantization_config"] = Name("quantization")
         arguments |= _on_device(loaded.model)
     lines.append(f"model = {call(f'{spec.head}.from_pretrained', spec.source, **arguments)}")
+    if loaded.adapter is not None:
+        putting = adapters.snippet(loaded.adapter, from_home(spec.adapter))
+        imports += putting.imports
+        lines += putting.lines
     lines += [] if "device_map" in arguments else _placed(spec.device)
     return _with_companions(loaded, imports, lines, hub)
 
@@ -123,7 +128,9 @@ def save_snippet(loaded: LoadedModel, spec: SaveSpec) -> Snippet:
     if loaded.origin.kind == "gguf":
         lines += ["model.hf_quantizer = None", "del model.config.quantization_config"]
     path = from_home(spec.path)
-    lines.append(call("model.save_pretrained", path, **shards))
+    on_it = loaded.adapter is not None and not loaded.adapter.merged
+    what = "adapted" if on_it else "model"  # without the base, as peft writes it
+    lines.append(call(f"{what}.save_pretrained", path, **shards))
     lines += [
         call(f"{name}.save_pretrained", path)
         for name, held in (("tokenizer", loaded.tokenizer), ("processor", loaded.processor))

@@ -21,6 +21,7 @@ from hf_magics.modeling.kept import Kept
 from hf_magics.modeling.steps import Piece, Step
 
 if TYPE_CHECKING:
+    from hf_magics.modeling.adapters import Adapter
     from hf_magics.modeling.engine_facts import EngineFacts
     from hf_magics.modeling.sentence import SentenceConfig
     from hf_magics.specs import LoadSpec, NewSpec
@@ -35,7 +36,8 @@ class Origin:
     """Where a model came from.
 
     ``kind`` is hub, folder, gguf, config or notebook; ``where`` is the id, path, type or variable;
-    ``commit`` is the hub's commit hash; ``mark`` changes when the files change.
+    ``commit`` is the hub's commit hash; ``mark`` changes when the files change; ``beside``
+    says that an adapter lies beside its weights.
     """
 
     kind: str
@@ -43,6 +45,7 @@ class Origin:
     commit: str = ""
     disk_bytes: int = 0
     mark: tuple[Any, ...] = ()
+    beside: bool = False
 
 
 @dataclass(eq=False, repr=False)
@@ -59,7 +62,8 @@ class LoadedModel:
     ``conversation`` is what a chat keeps; ``runner`` computes the forward pass in the place of
     the torch model, ``writer`` writes text in its place (`hf_magics.modeling.elsewhere` has
     models without torch weights), and ``engine`` says what it is; ``batch_tokens`` are the tokens
-    of a batch that it runs fastest with, 0 as long as nobody measured.
+    of a batch that it runs fastest with, 0 as long as nobody measured; ``adapter`` is what was put
+    on the model, or folded into it.
     """
 
     name: str
@@ -81,6 +85,7 @@ class LoadedModel:
     engine: EngineFacts | None = None
     batch_tokens: int = 0
     writer: Any = None
+    adapter: Adapter | None = None
     number: int = field(default_factory=lambda: next(_numbers))
     lock: threading.RLock = field(default_factory=threading.RLock)
 

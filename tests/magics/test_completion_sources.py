@@ -10,7 +10,7 @@ import transformers
 from transformers.models.auto import modeling_auto
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING, CONFIG_MAPPING_NAMES
 
-from hf_magics.modeling import catalog, reading
+from hf_magics.modeling import catalog, load_options
 from tests.hub.children import hub_environment, run_python
 
 OWN = {one.name for one in dataclasses.fields(transformers.PreTrainedConfig)}
@@ -46,7 +46,7 @@ def test_what_a_load_passes_on_is_offered(tab):
     offered = {one.removeprefix("%hf_load a --set ") for one in tab("%hf_load a --set ")}
     assert offered == {f"{name}=" for name in catalog.LOAD_ARGUMENTS}
     assert tab("%hf_load a --set sub") == ["%hf_load a --set subfolder="]
-    assert not offered & {f"{name}=" for name in {*reading._RESERVED, *reading._ALWAYS}}
+    assert not offered & {f"{name}=" for name in {*load_options._RESERVED, *load_options._ALWAYS}}
     taken = transformers.PreTrainedModel.from_pretrained
     words = re.findall(r"\w+", inspect.getsource(taken))
     assert set(catalog.LOAD_ARGUMENTS) <= set(words)
