@@ -51,6 +51,19 @@ REASONS: tuple[tuple[str, str], ...] = (
         ),
     ),
     (
+        r"^\w*adapted = PeftModel\.from_pretrained\(",
+        (
+            "An adapter is small matrices that were trained beside the weights of a base: peft "
+            "puts them on the model's own layers."
+        ),
+    ),
+    (
+        r"\.merge_and_unload\(",
+        "What the adapter adds is folded into the weights: plain layers, and the same answers.",
+    ),
+    (r"\.get_base_model\(\)", "The model is of its own class, and its layers have the adapter on."),
+    (r"^\w*adapted\.save_pretrained\(", "The adapter alone: its base is not written."),
+    (
         r"model\.eval\(\)",
         (
             "A model that was just made is in training mode; eval switches dropout off, else two "

@@ -6,6 +6,7 @@ adapters from anywhere: those are refused, and so is a rank that no weight of th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -106,7 +107,7 @@ def find_adapter(word: str, *, offline: bool = False) -> AdapterFiles:
     _check_settings(found, settings)
     if found.kind == "hub" and not found.offline:
         fetch(found.location, found.commit, [str(PurePosixPath(found.subfolder) / weights)])
-    if said := damaged(found, _WEIGHTS):
+    if said := damaged(found, (weights,)):
         raise SourceError(said)
     shapes = dict(_shapes(found.path(weights)))
     _check_rank(found, settings, shapes)
@@ -132,6 +133,10 @@ def _check_settings(found: Checkpoint, settings: Mapping[str, Any]) -> None:
             f"{named} is of the kind {_quoted(kind)}, which is not put on here{close}; these are: "
             f"{sentence_list(_KINDS, most=len(_KINDS))}"
         )
+    for name in ("lora_alpha", "alpha"):
+        value = settings.get(name)
+        if value is not None and not (isinstance(value, (int, float)) and math.isfinite(value)):
+            raise SourceError(f"{named} has {name}={_quoted(value)}, which is no number")
     for name in _REFUSED:
         if settings.get(name):
             raise SourceError(

@@ -1,9 +1,7 @@
-"""Adapters: peft's own, put on a model whose class stays, or folded into its weights."""
+"""Adapters: what is on a model or folded into it, what a page says of that, and the code."""
 
 from __future__ import annotations
 
-import re
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -14,14 +12,12 @@ import torch
 
 from hf_magics.display.numbers import count, plural
 from hf_magics.display.parts import Note
-from hf_magics.display.words import one_line, sentence_list
-from hf_magics.errors import OptionError, SourceError
+from hf_magics.display.words import sentence_list
 from hf_magics.modeling.adapter_files import AdapterFiles
 from hf_magics.modeling.architectures import tasks_of
 from hf_magics.modeling.checkpoints import ADAPTER_CONFIG, Checkpoint
+from hf_magics.modeling.report import not_finite_verdict
 from hf_magics.modeling.store import Origin
-from hf_magics.modeling.weights import parameter_count
-from hf_magics.optional import optional
 from hf_magics.snippets import Name, Snippet, call
 
 NAME = "default"  # peft's own, where none is given
@@ -41,7 +37,8 @@ class Adapter:
     ``wrapped`` is None once it is folded into the weights. ``missing`` are weights of it that its
     file does not have, ``unused`` those that the model has no place for; ``nowhere`` are modules
     that it names and the model does not have, ``whole`` those that it brings whole.
-    ``embeddings`` says that its file has the model's embeddings as well.
+    ``embeddings`` says that its file has the model's embeddings as well, ``not_finite`` which of
+    its weights have a NaN or an infinity.
     """
 
     origin: Origin
@@ -57,6 +54,7 @@ class Adapter:
     nowhere: tuple[str, ...] = ()
     whole: tuple[str, ...] = ()
     embeddings: bool = False
+    not_finite: tuple[str, ...] = ()
 
     @property
     def merged(self) -> bool:
@@ -93,139 +91,6 @@ class Adapter:
 _VARIANTS = {"use_rslora": "rsLoRA", "use_dora": "DoRA"}
 
 
-def put_on(model: Any, files: AdapterFiles, *, merge: bool) -> tuple[Any, Adapter]:
-    """Put an adapter on a model, and return the model, of the same class, with what was put on.
-
-    Raises:
-        SourceError: The adapter does not fit the model.
-        OptionError: It can't be folded into these weights.
-        MissingExtraError: peft is not installed.
-    """
-    peft = optional("peft", extra="peft")
-    before = parameter_count(model)
-    if merge and getattr(model, "hf_quantizer", None) is not None:
-        raise OptionError("the weights are quantised, and can't take an adapter in: no --merge")
-    wrapped, missing, unused = _wrapped(peft, model, files)
-    modules = tuple(wrapped.base_model.targeted_module_names)
-    if len(unused) >= len(files.shapes) or not modules:
-        raise SourceError(_nothing_fits(model, files))
-    made = Adapter(
-        origin=files.found.origin(),
-        kind=files.kind,
-        settings=files.settings,
-        modules=modules,
-        parameters=sum(torch.Size(shape).numel() for shape in files.shapes.values()),
-        share=sum(torch.Size(shape).numel() for shape in files.shapes.values()) / max(before, 1),
-        base=files.base,
-        wrapped=wrapped,
-        missing=missing,
-        unused=unused,
-        nowhere=tuple(_nowhere(files.settings.get("target_modules"), modules)),
-        whole=files.whole,
-        embeddings=files.has_embeddings,
-    )
-    if merge:
-        _refuse_tied(model, made)
-        model, made.wrapped = _folded(wrapped, files).requires_grad_(requires_grad=True), None
-    else:
-        model._hf_peft_config_loaded = True  # noqa: SLF001 - or save_pretrained writes neither whole
-    model.eval()
-    return model, made
-
-
-def _wrapped(peft: Any, model: Any, files: AdapterFiles) -> tuple[Any, Any, Any]:
-    """Return peft's model around this one, and the weights that were missing or not used.
-
-    As ``PeftModel.from_pretrained`` does it, which keeps to itself what was not used.
-    """
-    try:
-        with warnings.catch_warnings(action="ignore"):  # what they say is in the result
-            config = peft.PeftConfig.from_pretrained(files.folder)
-            config.inference_mode = True
-            known = peft.MODEL_TYPE_TO_PEFT_MODEL_MAPPING
-            made = known.get(config.task_type, peft.PeftModel)(model, config, NAME)
-            result = made.load_adapter(
-                files.folder,
-                NAME,
-                torch_device=str(model.device),
-                key_mapping=getattr(model, "_checkpoint_conversion_mapping", {}),
-            )
-    except Exception as error:
-        raise SourceError(_refusal(model, files, error)) from error
-    return made, tuple(map(_plain, result.missing_keys)), tuple(map(_plain, result.unexpected_keys))
-
-
-def _plain(name: str) -> str:
-    """Return the name of an adapter's weight as its file has it."""
-    return name.removeprefix("base_model.model.").replace(f".{NAME}.", ".")
-
-
-def _refusal(model: Any, files: AdapterFiles, error: Exception) -> str:
-    text, head = one_line(error), type(model).__name__
-    if found := _MISMATCH.search(text):
-        theirs, mine = (one.replace(", ", " × ") for one in found.group("theirs", "mine"))
-        name = _plain(found["name"]).replace("modules_to_save.", "")
-        is_head = theirs.partition(" × ")[2] == mine.partition(" × ")[2]
-        labels = theirs.partition(" ")[0]
-        hint = f": num_labels={labels} on the line?" if is_head and files.task else ""
-        return f"{files.file} does not fit {head}: {name} is {theirs} there and {mine} here{hint}"
-    if isinstance(error, KeyError):
-        return f"{files.file} lacks {text.strip(chr(39))}, which its settings say is in it"
-    if text.startswith("Target modules"):
-        return _nothing_fits(model, files)
-    return f"the adapter '{files.found.path_or_id}' can't be put on {head}: {text[:_LONGEST]}"
-
-
-_LONGEST = 300
-_MISMATCH = re.compile(
-    r"size mismatch for (?P<name>\S+): .*?torch\.Size\(\[(?P<theirs>[\d, ]*)\]\) from checkpoint"
-    r".*?torch\.Size\(\[(?P<mine>[\d, ]*)\]\)"
-)
-
-
-def _nothing_fits(model: Any, files: AdapterFiles) -> str:
-    trained = f", and was trained on '{files.base}'" if files.base else ""
-    head = f": --task {files.task} has its head" if files.task else ""
-    first = next(iter(files.shapes), "no weight")
-    return (
-        f"the adapter '{files.found.path_or_id}' has no weight for {type(model).__name__}: it is "
-        f"for {first}, …{trained}{head}"
-    )
-
-
-def _nowhere(targets: Any, modules: tuple[str, ...]) -> Iterator[str]:
-    """Yield those of the modules that an adapter is for that the model does not have."""
-    for name in targets if isinstance(targets, list) else ():
-        if not any(one == name or one.endswith(f".{name}") for one in modules):
-            yield str(name)
-
-
-def _refuse_tied(model: Any, adapter: Adapter) -> None:
-    """Refuse to fold into a weight that another module has as well: that one would change too."""
-    names: dict[int, list[str]] = {}
-    for name, one in model.named_parameters(remove_duplicate=False):
-        names.setdefault(id(one), []).append(name.replace(".base_layer.", "."))
-    for tied in (some for some in names.values() if len(some) > 1):
-        inside = [one for one in tied if one.rpartition(".")[0] in adapter.modules]
-        if inside:
-            other = next(one for one in tied if one != inside[0])
-            raise OptionError(
-                f"--merge would change {other} as well, which is tied to {inside[0]}: load it "
-                "without --merge"
-            )
-
-
-def _folded(wrapped: Any, files: AdapterFiles) -> Any:
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            return wrapped.merge_and_unload(safe_merge=True)
-    except Exception as error:
-        raise SourceError(
-            f"the adapter '{files.found.path_or_id}' can't be folded into the weights: "
-            f"{one_line(error)[:_LONGEST]}"
-        ) from error
-
-
 def notes(adapter: Adapter, found: Checkpoint, dtype: torch.dtype) -> Iterator[Note]:
     """Say what to know of an adapter: what it lacks, what is not used, and what it was made for."""
     if adapter.missing:
@@ -243,6 +108,8 @@ def notes(adapter: Adapter, found: Checkpoint, dtype: torch.dtype) -> Iterator[N
             f"the adapter is also for modules that the model does not have: "
             f"{sentence_list(adapter.nowhere, most=_MOST_NAMED)}"
         )
+    if adapter.not_finite:
+        yield Note(not_finite_verdict(adapter.not_finite, "adapter"))
     if adapter.base and not _is_same(adapter.base, found.location):
         yield Note(
             f"the adapter was trained on '{adapter.base}', and this is '{found.location}': if that "

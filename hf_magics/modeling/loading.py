@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 
 from hf_magics.display.parts import Note
 from hf_magics.errors import InputError
-from hf_magics.modeling import placement, preprocessors, sharing
+from hf_magics.modeling import adapting, placement, preprocessors, sharing
 from hf_magics.modeling.again import find_same
 from hf_magics.modeling.reading import Read, Reader
 from hf_magics.modeling.results import ModelResult
@@ -67,7 +67,7 @@ def load(
         spec=_resolved(spec, name, read),
         asked=spec,
         random=read.report.random_modules,
-        not_finite=read.report.not_finite,
+        not_finite=(*read.report.not_finite, *(read.adapter.not_finite if read.adapter else ())),
         reshaped=tuple(name for name, _, _ in read.report.mismatched),
         weights_mark=weights_mark(read.model),
         tokenizer_given=tokenizer is not None and not spec.tokenizer,
@@ -100,6 +100,7 @@ def add(
         TokenizerError: ``tokenizer`` is no tokenizer.
         SessionNameError: The name is taken by another model.
     """
+    model, adapter = adapting.taken_off(model)
     if not isinstance(model, PreTrainedModel):
         raise InputError(f"a transformers model is needed, not {type(model).__name__}")
     where, tokenizer = session.tokenizer_named(tokenizer)
@@ -128,6 +129,7 @@ def add(
         random=next((one.random for one in entries if one.random), ()),
         weights_mark=weights_mark(model),
         tokenizer_given=tokenizer is not None and not where,
+        adapter=adapter,
     )
     session.add(loaded, *pieces_of(loaded))
     return ModelResult.of(loaded, notes=(note,) if note else ())

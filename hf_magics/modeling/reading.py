@@ -29,6 +29,7 @@ from hf_magics.modeling import (
 )
 from hf_magics.modeling.adapter_files import AdapterFiles, find_adapter
 from hf_magics.modeling.adapters import Adapter
+from hf_magics.modeling.adapting import put_on
 from hf_magics.modeling.bars import Bar
 from hf_magics.modeling.checkpoints import Checkpoint
 from hf_magics.modeling.config_files import read_config
@@ -136,7 +137,7 @@ class Reader:
         if self._adapter is None:
             return model, None
         with self._watched(f"putting {self.spec.adapter} on"):
-            model, made = adapters.put_on(model, self._adapter, merge=self.spec.merge)
+            model, made = put_on(model, self._adapter, merge=self.spec.merge)
         self._of_adapter = tuple(adapters.notes(made, found, model.dtype))
         return model, made
 

@@ -95,12 +95,12 @@ def weights_notes(loaded: LoadedModel) -> list[str]:
     return [*said, not_finite_verdict(still)] if still else said
 
 
-def not_finite_verdict(names: tuple[str, ...]) -> str:
+def not_finite_verdict(names: tuple[str, ...], where: str = "checkpoint") -> str:
     """Say what it means that these weights have a NaN or an infinity in them."""
     have = "has" if len(names) == 1 else "have"
     return (
-        f"{sentence_list(names, most=_MOST_NAMED)} {have} NaN or infinite values in the "
-        "checkpoint: what the model gives means nothing"
+        f"{sentence_list(names, most=_MOST_NAMED)} {have} NaN or infinite values in the {where}: "
+        "what the model gives means nothing"
     )
 
 

