@@ -31,7 +31,7 @@ _KINDS = (
 """The kinds that are a part of a model's layers, so that the model stays of its class."""
 
 _REFUSED = ("megatron_config", "arrow_config", "layer_replication")
-_EMBEDDINGS = ("embed_tokens", "lm_head")  # the names by which peft knows them
+EMBEDDINGS = ("embed_tokens", "lm_head")  # the names by which peft knows them
 _TASKS = {
     "SEQ_CLS": "text-classification",
     "TOKEN_CLS": "token-classification",
@@ -85,7 +85,7 @@ class AdapterFiles:
         """Whether the model's embeddings are among the weights, unasked: they were made larger."""
         asked = self.settings.get("modules_to_save") or ()
         names = {name.removesuffix(".weight").rpartition(".")[2] for name in self.shapes}
-        return not names.isdisjoint(set(_EMBEDDINGS) - set(asked))
+        return not names.isdisjoint(set(EMBEDDINGS) - set(asked))
 
     @property
     def file(self) -> str:

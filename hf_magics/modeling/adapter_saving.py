@@ -30,6 +30,7 @@ def check_save(loaded: LoadedModel, target: Path, spec: SaveSpec) -> None:
         SaveError: With what to do.
     """
     if not is_adapter(loaded):
+        _refuse_unknown(loaded)
         return
     if spec.max_shard_size:
         raise SaveError("an adapter is one file: leave out --max-shard-size")
@@ -37,6 +38,15 @@ def check_save(loaded: LoadedModel, target: Path, spec: SaveSpec) -> None:
         raise SaveError(
             f"'{spec.path}' holds a whole model, and {loaded.name} is saved as an adapter, without "
             "its base: give another folder, or %hf_load it with --merge and save that"
+        )
+
+
+def _refuse_unknown(loaded: LoadedModel) -> None:
+    """Refuse a model of the notebook whose adapter transformers put on, and not peft."""
+    if getattr(loaded.model, "_hf_peft_config_loaded", False):
+        raise SaveError(
+            f"{loaded.name} has an adapter that was put on by load_adapter or add_adapter, which "
+            "is not saved here: peft.PeftModel puts one on that is"
         )
 
 

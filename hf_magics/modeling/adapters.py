@@ -151,6 +151,23 @@ def beside_note(found: Checkpoint, asked: str) -> str:
     )
 
 
+def tokenizer_note(files: AdapterFiles | None, tokenizer: Any) -> str:
+    """Say that an adapter was trained with tokens that the tokenizer does not have."""
+    if files is None or tokenizer is None:
+        return ""
+    listed = files.found.read_json("tokenizer.json").get("added_tokens")
+    entries = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    added = [str(one.get("content")) for one in entries]
+    known = tokenizer.get_vocab()
+    new = [one for one in added if one not in known]
+    if not new:
+        return ""
+    return (
+        f"the adapter's own tokenizer has {sentence_list(new, most=_MOST_NAMED)}, which this one "
+        f"does not: --tokenizer {files.found.path_or_id} takes it"
+    )
+
+
 def filled(info: dict[str, Any], files: AdapterFiles | None) -> tuple[dict[str, Any], bool]:
     """Return a loading report without what the adapter brings, and whether it brings some."""
     if files is None:

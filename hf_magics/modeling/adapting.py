@@ -11,7 +11,7 @@ import torch
 
 from hf_magics.display.words import one_line
 from hf_magics.errors import OptionError, SourceError
-from hf_magics.modeling.adapter_files import AdapterFiles
+from hf_magics.modeling.adapter_files import EMBEDDINGS, AdapterFiles
 from hf_magics.modeling.adapters import NAME, Adapter
 from hf_magics.modeling.store import Origin
 from hf_magics.modeling.weights import not_finite, parameter_count
@@ -122,15 +122,22 @@ def _refusal(model: Any, files: AdapterFiles, error: Exception) -> str:
     if found := _MISMATCH.search(text):
         theirs, mine = (one.replace(", ", " × ") for one in found.group("theirs", "mine"))
         name = _plain(found["name"]).replace("modules_to_save.", "")
-        is_head = theirs.partition(" × ")[2] == mine.partition(" × ")[2]
-        labels = theirs.partition(" ")[0]
-        hint = f": num_labels={labels} on the line?" if is_head and files.task else ""
-        return f"{files.file} does not fit {head}: {name} is {theirs} there and {mine} here{hint}"
+        said = f"{files.file} does not fit {head}: {name} is {theirs} there and {mine} here"
+        rows, _, rest = theirs.partition(" × ")
+        field = _field_for(name, files) if rest == mine.partition(" × ")[2] else ""
+        return f"{said}: {field}={rows} on the line?" if field else said
     if isinstance(error, KeyError):
         return f"{files.file} lacks {text.strip(chr(39))}, which its settings say is in it"
     if text.startswith("Target modules"):
         return _nothing_fits(model, files)
     return f"the adapter '{files.found.path_or_id}' can't be put on {head}: {text[:_LONGEST]}"
+
+
+def _field_for(name: str, files: AdapterFiles) -> str:
+    """Return the field of the config that makes room for more rows of a weight, if there is one."""
+    if name.removesuffix(".weight").rpartition(".")[2] in EMBEDDINGS:
+        return "vocab_size"
+    return "num_labels" if files.task.endswith("classification") else ""
 
 
 _LONGEST = 300

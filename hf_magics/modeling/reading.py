@@ -198,6 +198,7 @@ class Reader:
             placement.slow_dtype_note(model),
             preprocessors.size_note(tokenizer, model),
             adapters.beside_note(found, self.spec.adapter),
+            adapters.tokenizer_note(self._adapter, tokenizer),
             left_aside(found) if model.can_generate() else "",
         ]
 

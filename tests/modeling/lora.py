@@ -33,7 +33,9 @@ def writer_folder(folder: Path, **more: Any) -> Path:
     return folder
 
 
-def adapter_folder(folder: Path, model: Any, config: Any = None, **settings: Any) -> Path:
+def adapter_folder(
+    folder: Path, model: Any, config: Any = None, *, embeddings: bool = False, **settings: Any
+) -> Path:
     """Save an adapter for a model, which stays as it is."""
     given = {"r": 4, "lora_alpha": 8, "target_modules": ["query", "value"]} | settings
     with warnings.catch_warnings(action="ignore"):
@@ -44,7 +46,7 @@ def adapter_folder(folder: Path, model: Any, config: Any = None, **settings: Any
             if one.requires_grad:
                 one.copy_(torch.randn(one.shape) * 0.3 + ("ia3" in name))
     with warnings.catch_warnings(action="ignore"):
-        made.save_pretrained(folder, save_embedding_layers=False)
+        made.save_pretrained(folder, save_embedding_layers=embeddings)
     (folder / "README.md").unlink()
     return folder
 

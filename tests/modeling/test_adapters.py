@@ -7,7 +7,14 @@ import weakref
 
 import pytest
 import torch
-from transformers import BertForMaskedLM, BertForSequenceClassification, GPT2LMHeadModel
+from transformers import (
+    BertForMaskedLM,
+    BertForSequenceClassification,
+    BertTokenizer,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+)
 
 from hf_magics.errors import (
     InputError,
@@ -18,7 +25,7 @@ from hf_magics.errors import (
     SourceError,
 )
 from tests.export.explaining import check_explained
-from tests.modeling.tiny import note_texts, same, states_of_scripts
+from tests.modeling.tiny import BERT, WORDS, note_texts, same, states_of_scripts
 
 peft = pytest.importorskip("peft")
 from tests.modeling.lora import (  # noqa: E402 - it needs peft
@@ -327,3 +334,48 @@ def test_it_is_moved_and_cast_with_the_model(hf, sorter):
     assert "bfloat16 rounds what it adds" in note_texts(whole)
     hf.use("half", dtype="float32")
     assert {one.dtype for one in loaded.model.parameters()} == {torch.float32}
+
+
+def test_an_adapter_of_transformers_itself_is_not_saved_as_something_else(hf, sorter, tmp_path):
+    """Neither a checkpoint with names that nothing reads, nor half of one."""
+    base, adapter = sorter
+    model = BertForSequenceClassification.from_pretrained(base)
+    model.load_adapter(str(adapter))
+    hf.add(model, name="mine")
+    with pytest.raises(SaveError, match="put on by load_adapter"):
+        hf.save("mine", str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_more_tokens_come_with_the_adapter(hf, tmp_path):
+    """Embeddings that were made larger: the line says the field, they are put on, and saved too."""
+    sizes = BERT | {"num_key_value_heads": 2, "pad_token_id": 0}
+    base, wide = tmp_path / "base", tmp_path / "lora"
+    torch.manual_seed(0)
+    model = LlamaForCausalLM(LlamaConfig(**sizes))
+    model.save_pretrained(base)
+    model.resize_token_embeddings(104, mean_resizing=False)
+    settings = {"target_modules": ["q_proj"], "task_type": "CAUSAL_LM"}
+    adapter_folder(wide, model, embeddings=True, **settings)
+    with pytest.raises(SourceError, match=r"is 104 × 32 there and 100 × 32 here: vocab_size=104"):
+        hf.load(str(base), adapter=str(wide))
+    loaded = hf.load(str(base), adapter=str(wide), vocab_size=104, name="more")
+    assert torch.equal(logits(loaded.model), logits(by_peft(model, wide)))
+    assert not any(note.level == "warning" for note in loaded.page().notes)
+    hf.save("more", str(tmp_path / "out"))
+    again = hf.load(str(base), adapter=str(tmp_path / "out"), vocab_size=104)
+    assert same(again.model, loaded.model)
+
+
+def test_tokens_that_only_the_adapters_tokenizer_has_are_named(hf, masked_bert, tmp_path):
+    """A chat adapter brings its own: the page says which option takes it."""
+    adapter = adapter_folder(tmp_path / "lora", BertForMaskedLM.from_pretrained(masked_bert))
+    tokenizer = BertTokenizer(vocab={word: at for at, word in enumerate(WORDS)})
+    base = shutil.copytree(masked_bert, tmp_path / "base")
+    tokenizer.save_pretrained(base)
+    tokenizer.save_pretrained(adapter)
+    assert "tokenizer has" not in note_texts(hf.load(str(base), adapter=str(adapter)))
+    tokenizer.add_tokens(["<|user|>"])
+    tokenizer.save_pretrained(adapter)
+    said = note_texts(hf.load(str(base), adapter=str(adapter)))
+    assert f"has <|user|>, which this one does not: --tokenizer {adapter}" in said
