@@ -64,8 +64,7 @@ class ModelMagics(Base):
 
         Examples:
             %hf_load google-bert/bert-base-uncased -n bert --task fill-mask
-            %hf_load ./my_model num_labels=3 --class BertForSequenceClassification --dtype bfloat16
-            %hf_load ./my_model --adapter ./my_lora -n tuned
+            %hf_load ./my_model num_labels=3 --task text-classification --adapter ./my_lora
             %hf_load -i model --tokenizer tokenizer -n mine
         """
         asked = self.ask(self.hf_load, line)
