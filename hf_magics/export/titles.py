@@ -23,6 +23,7 @@ def _load(spec: specs.LoadSpec) -> str:
     how = (
         f" with {spec.engine}" if spec.engine else f" from {_endpoint(spec)}" * bool(spec.endpoint)
     )
+    how += f" with the adapter {_where(spec.adapter)}" * bool(spec.adapter)
     return f"Load {_where(spec.source)}{f' as {spec.head}' if spec.head else ''}{how}"
 
 

@@ -231,6 +231,7 @@ def test_its_code_gives_the_same_tensors(hf, sorter, tmp_path):
     scripts = {"apart": saved.code.replace(str(tmp_path / "out"), str(tmp_path / "script"))}
     whole = hf.load(str(base), adapter=str(adapter), merge=True)
     scripts["whole"] = whole.code
+    assert "with the adapter" in hf.code("apart").code
     check_explained(hf.code("apart").code, hf.explain("apart").code)
     states = states_of_scripts(scripts, tmp_path)
     for name, loaded in (("apart", apart), ("whole", whole)):
