@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import json
+import shutil
 import warnings
 from pathlib import Path
 from typing import Any
@@ -68,3 +70,22 @@ def by_hand(model: Any, folder: Path, scale: float) -> Any:
         elif "lora_" not in name:
             state[name].copy_(one)
     return model.eval()
+
+
+def logits(model: Any) -> torch.Tensor:
+    """What a model says of the tests' token IDs."""
+    with torch.inference_mode():
+        return model(IDS).logits
+
+
+def rows(result: Any) -> dict[str, str]:
+    """What a page says of the adapter, by label."""
+    return dict(result.records()[0]["more"])
+
+
+def changed(adapter: Path, folder: Path, **settings: Any) -> Path:
+    """A copy of an adapter with other settings."""
+    shutil.copytree(adapter, folder)
+    path = folder / "adapter_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | settings))
+    return folder
