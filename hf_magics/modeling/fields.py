@@ -19,6 +19,11 @@ from hf_magics.modeling.catalog import MEANT
 from hf_magics.specs import Fields
 
 _NOT_FOR_USERS = {"name_or_path", "torch_dtype", "transformers_version"}
+# what transformers reads of the config of any encoder-decoder, declared or not
+_OF_ENCODER_DECODERS = {
+    "decoder_start_token_id": "int | None",
+    "task_specific_params": "dict | None",
+}
 _COUNTS = re.compile(r"(^|[.])(num_\w+|n_\w+|\w*_layers|\w+_size)$")
 MOST_LAYERS = 10_000
 _HEAD_SIZES = ("head_dim", "d_kv", "kv_channels", "attention_head_size", "qk_head_dim")
@@ -129,7 +134,8 @@ def known_fields(config: Any) -> list[str]:
         if member.fset is not None
     ]
     stored = [name for name in vars(config) if not name.startswith("_")]
-    names = dict.fromkeys([*own, *mapped, *settable, *stored])
+    both = _OF_ENCODER_DECODERS if config.is_encoder_decoder else ()
+    names = dict.fromkeys([*own, *mapped, *settable, *stored, *both])
     return [name for name in names if not name.startswith("_") and name not in _NOT_FOR_USERS]
 
 
@@ -139,7 +145,8 @@ def takes(config: Any, name: str) -> str:
     for field in _dataclass_fields(type(config)):
         if field.name == canonical:
             return field.type.__name__ if isinstance(field.type, type) else str(field.type)
-    return {"num_labels": "int", "output_attentions": "bool"}.get(name, "")
+    undeclared = {"num_labels": "int", "output_attentions": "bool"} | _OF_ENCODER_DECODERS
+    return undeclared.get(name, "")
 
 
 def _resolve_one(config: Any, name: str, value: Any) -> Fields:

@@ -6,6 +6,7 @@ import hf_magics
 from hf_magics.errors import ConfigError
 from hf_magics.modeling import architectures
 from hf_magics.modeling.creating import make_config
+from tests.inference.plain import TINY
 from tests.modeling.test_creating import CLIP_VISION
 from tests.modeling.tiny import BERT, BERT_LINE
 
@@ -32,6 +33,18 @@ def test_words_become_values(shell):
     assert config.id2label == {0: "no", 1: "yes"}
     assert config.hidden_size == 32
     assert type(config.hidden_size) is int
+
+
+def test_an_encoder_decoder_is_told_where_its_decoder_starts(hf):
+    """T5's config declares neither of the two, and transformers reads both of it."""
+    tasks = '{"summarization": {"prefix": "summarize: "}}'
+    fields = {"decoder_start_token_id": "0", "task_specific_params": tasks}
+    made = hf.new("t5", task="summarization", **fields, **TINY["t5"])
+    assert made.config.decoder_start_token_id == 0
+    assert made.model.generation_config.decoder_start_token_id == 0
+    assert made.config.task_specific_params == {"summarization": {"prefix": "summarize: "}}
+    with pytest.raises(ConfigError, match="BertConfig has no field 'decoder_start_token_id'"):
+        hf.new("bert", decoder_start_token_id="0")
 
 
 def test_an_unknown_field_names_the_nearest(hf):
