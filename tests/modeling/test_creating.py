@@ -1,5 +1,7 @@
 """`new`: a model with random weights from a config."""
 
+from pathlib import Path
+
 import pytest
 import torch
 import transformers
@@ -94,6 +96,13 @@ def test_code_makes_the_same_weights_in_a_fresh_process(hf, tmp_path):
         assert {key: bits(value) for key, value in states[name].items()} == {
             key: bits(value) for key, value in here.items()
         }, name
+
+
+def test_a_tokenizer_is_found_by_its_path_too(hf, minilm):
+    """A folder goes in as a Path or as its name, as it does for a checkpoint."""
+    made = hf.new("bert", tokenizer=Path(minilm), **BERT)
+    assert made.tokenizer("Hello!").input_ids == [101, 7592, 999, 102]
+    assert minilm in made.code
 
 
 def test_the_random_state_of_the_notebook_is_untouched(hf):
