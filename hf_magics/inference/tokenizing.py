@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 import torch
 
+from hf_magics.display.numbers import plural
 from hf_magics.display.words import one_line, sentence_list
 from hf_magics.errors import InputError, TokenizerError
 from hf_magics.inference.checks import check_ids, check_room, check_rows, check_texts
@@ -32,7 +34,8 @@ class Encoded:
     padding. ``pad_word`` is the token that was borrowed for padding, ``""`` where there was no
     need. ``padding``, ``leaving_out`` and ``truncation`` are what else the tokenizer was told.
     ``hidden_mask`` is the mask of a model whose ``forward`` takes none: where its tokens stand;
-    ``reads_padding`` says that the model's answers depend on what a mask hides.
+    ``reads_padding`` says that the model's answers depend on what a mask hides, and ``bare`` how
+    many pad tokens came with the IDs, where no mask hides them.
     """
 
     inputs: dict[str, torch.Tensor]
@@ -46,6 +49,7 @@ class Encoded:
     truncation: str = "longest_first"
     hidden_mask: torch.Tensor | None = None
     reads_padding: bool = False
+    bare: int = 0
 
     @property
     def mask(self) -> torch.Tensor | None:
@@ -122,7 +126,8 @@ def from_ids(loaded: LoadedModel, ids: TokenIds, max_length: int | None = None) 
     made = {"input_ids": rows, "attention_mask": mask}
     inputs = {name: made[name] for name in made if name not in not_taken(loaded.model)}
     reads = reads_padding(loaded.model)
-    return Encoded(inputs, lengths, limit, cuts, hidden_mask=mask, reads_padding=reads)
+    bare = _bare_pads(loaded, kept)
+    return Encoded(inputs, lengths, limit, cuts, hidden_mask=mask, reads_padding=reads, bare=bare)
 
 
 def encode_inputs(loaded: LoadedModel, inputs: Inputs, max_length: int | None) -> Encoded:
@@ -233,6 +238,11 @@ def notes_on(encoded: Encoded) -> list[str]:
     if encoded.unknown:
         total = sum(encoded.lengths)
         said.append(f"{encoded.unknown:,} of {total:,} tokens are unknown to the tokenizer")
+    if encoded.bare:
+        said.append(
+            f"{plural(encoded.bare, 'pad token')} in the IDs, which no mask hides: the model reads "
+            "padding as text; leave it out, or give a dictionary with input_ids and attention_mask"
+        )
     return said
 
 
@@ -270,6 +280,19 @@ def count_unknown(tokenizer: Any, ids: torch.Tensor) -> int:
     if unknown is None or unknown in {tokenizer.eos_token_id, tokenizer.pad_token_id}:
         return 0  # such a token also stands for something else
     return int((ids == unknown).sum())
+
+
+def _bare_pads(loaded: LoadedModel, lines: Sequence[Sequence[int]]) -> int:
+    """Return how many pad tokens begin or end the lines of IDs."""
+    tokenizer = loaded.tokenizer
+    pad = getattr(tokenizer, "pad_token_id", None)
+    others = ("eos_token_id", "bos_token_id", "sep_token_id", "cls_token_id", "unk_token_id")
+    if pad is None or pad in {getattr(tokenizer, name, None) for name in others}:
+        return 0  # such a token also stands for something else
+    if "attention_mask" in not_taken(loaded.model):
+        return 0
+    ends = (side for line in lines if set(line) != {pad} for side in (line, line[::-1]))
+    return sum(1 for side in ends for _ in takewhile(lambda one: one == pad, side))
 
 
 def _decoded(loaded: LoadedModel, ids: Sequence[int]) -> str:

@@ -8,7 +8,7 @@ import torch
 import hf_magics as hf
 from hf_magics.errors import HeadError, InputError, SessionNameError, TokenizerError
 from hf_magics.specs import InferSpec
-from tests.inference.plain import byte_level, forward, notes, plain, same
+from tests.inference.plain import TINY, byte_level, forward, notes, plain, same
 
 LINES = [
     "A longer line, with more words than any of the others here.",
@@ -75,6 +75,25 @@ def test_ids_of_different_lengths_are_padded_under_a_mask(bert):
         attention_mask=torch.tensor([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]]),
     )
     assert same(hf.infer(ids).outputs, expected)
+
+
+def test_pads_among_the_ids_are_said_to_be_read_as_text(bert):
+    """Padded IDs come without their mask: the answer is another one, and the page says why."""
+    padded = hf.tokens(LINES, padding="longest").ids
+    result = hf.infer(padded)
+    count = sum(line.count(bert.tokenizer.pad_token_id) for line in padded)
+    (note,) = notes(result)
+    assert note.startswith(f"{count} pad tokens in the IDs, which no mask hides: the model reads")
+    assert not same(result.outputs, plain(bert.model, bert.tokenizer, LINES))
+    assert notes(hf.infer([[101, 7592, 0, 102], [101, 102]])) == []
+
+
+def test_a_pad_that_also_ends_is_no_padding(session):
+    """Where the end token doubles as the pad token nothing is said of it."""
+    tokenizer = byte_level()
+    tokenizer.pad_token = tokenizer.eos_token
+    hf.new("gpt2", name="g", tokenizer=tokenizer, seed=0, **TINY["gpt2"])
+    assert not any("pad" in note for note in notes(hf.infer([[5, 6, tokenizer.eos_token_id]])))
 
 
 def test_ids_are_padded_with_the_models_own_pad(tiny):
