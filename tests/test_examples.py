@@ -16,6 +16,20 @@ pytestmark = pytest.mark.slow
 FOLDER = Path(__file__).parents[1] / "examples"
 EXAMPLES = sorted(FOLDER.glob("*.ipynb"))
 TOUR = [path for path in EXAMPLES if path.stem == "tour"]
+COURSE = [path for path in EXAMPLES if path.stem == "course"]
+# what the models of the course answer: the real ones, and the toys that it trains
+ANSWERS = {
+    "embed": "Lines 1 and 2 are the most alike",
+    "moods": "positive",
+    "zero": "sport  0.9",
+    "mask": "[C 0.99",
+    "names": "[Charles Babbage PER]",
+    "finder": "[Bergen 0.",
+    "summary": "snow in cairo.",
+    "translate": "el perro canta.",
+    "eye": "down",
+    "next": "tired",
+}
 BUDGET = 65_536
 MARK = '<div class="hf-magics'
 # none of these may be left of a page's way to the screen
@@ -109,3 +123,31 @@ def test_the_tour_shows_the_six_steps_of_the_teaching_page(ran):
     assert "3 × 4 × 384" in text["infer-ids"]
     assert "sorter" in text["models"]
     assert "dropped tiny, sorter, again" in text["drop"]
+
+
+@pytest.mark.parametrize("ran", COURSE, indirect=True, ids=["course"])
+def test_the_course_teaches_what_its_text_says(ran):
+    """Where the text says what stands on a page, it stands there, on toys and on real models."""
+    shown = {cell.id: [page["text/plain"] for page in pages(cell)] for cell in code_cells(ran)}
+    text = {name: "\n".join(found) for name, found in shown.items()}
+
+    for name, answer in ANSWERS.items():
+        assert answer in text[name], name
+    assert "random" in text["transfer"]
+    assert "differs" in text["config"].lower()
+    assert "2 × 9 × 384" in text["states"]
+    assert "3 pad tokens" in text["unmasked"]
+    assert "10 were lost" in text["cut"]
+    assert "[101, 4895, 8671, 2666, 3567, 6321, 19204, 3550, 999, 102]" in text["encode"]
+    assert "unbelievably tokenized!" in text["decode"]
+    assert "weights have changed" in text["code"]
+
+
+def test_what_is_no_toy_is_not_trained():
+    """Each cell that trains stands under a text that says so, and no other does."""
+    cells = nbformat.read(COURSE[0], as_version=4).cells
+    trains = [at for at, cell in enumerate(cells) if "\ntrain(" in cell.source]
+
+    assert len(trains) == 6
+    assert all("(toy)" in cells[at - 1].source for at in trains)
+    assert sum("(toy)" in cell.source for cell in cells) == len(trains)
