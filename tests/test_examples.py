@@ -134,6 +134,8 @@ def test_the_course_teaches_what_its_text_says(ran):
     for name, answer in ANSWERS.items():
         assert answer in text[name], name
     assert "random" in text["transfer"]
+    assert "9 it     2 dog" in text["attention"]
+    assert "EncDecAttention" in text["both"]
     assert "differs" in text["config"].lower()
     assert "2 × 9 × 384" in text["states"]
     assert "3 pad tokens" in text["unmasked"]
