@@ -90,7 +90,7 @@ def tables(
     if others:
         parts.append(others_table(others, other_caption))
     if tensors:
-        parts.append(corners(tensors))
+        parts.extend(corners(tensors))
     return parts, _notes(tensors, most)
 
 

@@ -25,6 +25,7 @@ _COLUMNS = (
     Column("picture"),
 )
 _MOST_CORNERS = 12
+_AT_A_GLANCE = 16  # numbers
 
 
 def tensor_table(
@@ -59,12 +60,14 @@ def others_table(others: Sequence[OtherSummary], caption: str) -> Table:
     return Table(columns, rows, caption)
 
 
-def corners(tensors: Sequence[TensorSummary]) -> Fold:
-    """Return what torch prints of each of the first tensors, folded."""
+def corners(tensors: Sequence[TensorSummary]) -> tuple[Part, ...]:
+    """Return what torch prints of each of the first tensors; folded, where that is much."""
     shown = [one for one in tensors if one.corner][:_MOST_CORNERS]
     parts: list[Part] = [Code(f"{one.name} = {one.corner}", "python") for one in shown]
+    if sum(math.prod(one.shape) for one in tensors) <= _AT_A_GLANCE:
+        return tuple(parts)
     which = "" if len(shown) == len(tensors) else f" of the first {len(shown)}"
-    return Fold(f"Values{which} as torch prints them", tuple(parts))
+    return (Fold(f"Values{which} as torch prints them", tuple(parts)),)
 
 
 def not_finite(one: TensorSummary) -> str:

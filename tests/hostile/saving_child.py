@@ -5,6 +5,8 @@ import os
 import resource
 import signal
 import sys
+import tempfile
+import traceback
 from pathlib import Path
 
 import torch
@@ -50,6 +52,8 @@ def save_once(folder: Path, *, umask: int = 0o022, limit: int = 0, user: int = 0
         save("two", folder)
     except SaveError as error:
         return str(error)
+    except Exception as error:  # noqa: BLE001 - whoever asked waits for a line
+        return "".join(traceback.format_exception(error))
     return ""
 
 
@@ -57,6 +61,8 @@ def main() -> None:
     """Fork for each line: for an empty one to save on, for words as JSON to save once."""
     torch.set_num_threads(1)  # those of a pool are not there in a fork
     make()
+    with tempfile.TemporaryDirectory() as home:  # imports what a save needs: not every user may
+        save("one", Path(home) / "first")
     for line in sys.stdin:
         asked = json.loads(line)
         process = os.fork()

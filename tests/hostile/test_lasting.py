@@ -1,5 +1,6 @@
 """A session that lasts: memory stays flat, threads get their own answers, the shell is as it was."""
 
+import gc
 import logging
 import os
 import sys
@@ -7,6 +8,7 @@ import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pytest
 
 import hf_magics as hf
 from tests.hostile.measuring import memory
@@ -16,6 +18,16 @@ ROUNDS = 50
 CALLS = int(os.environ.get("HF_MAGICS_CALLS", "1000"))  # the README's figure is of 10,000
 
 
+@pytest.fixture
+def small_heap():
+    """What was there before is looked at by no collection: other tests may have left millions."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("small_heap")
 def test_fifty_rounds_leave_nothing(shell, minilm, tmp_path):
     """Load, run, show, drop: no model is left, and no megabytes."""
     shell.names["folder"] = str(tmp_path / "model")

@@ -1,6 +1,7 @@
 """What a magic gives: shown, bound, quiet, kept."""
 
 import gc
+import pickle
 import weakref
 
 import pytest
@@ -29,6 +30,23 @@ def test_every_magic_gives_a_result(tiny, tmp_path):
         assert isinstance(result, Shown), line
         assert isinstance(result.code, str)
         assert result._repr_html_().startswith("<div")
+
+
+def test_a_shown_result_pickles_small_and_is_shown_the_same(tiny):
+    """Without the tensors, which the session keeps: those of `-o NAME` go along."""
+    text = "hello there " * 40
+    for line in (
+        *("%hf", "%hf_models", "%hf_config", "%hf_use tiny", "%hf_code", "%hf_layers"),
+        *(f"%hf_tokens {text}", f"%hf_infer {text}", f"%hf_attention {text}"),
+        f"%hf_infer --capture encoder.layer.*.output {text}",
+    ):
+        result = tiny.run(line)
+        data = pickle.dumps(result)
+        assert len(data) <= 100_000, line
+        assert page_of(pickle.loads(data)) == page_of(result)
+    bound = tiny.run(f"%hf_infer -o bound {text}") and tiny.names["bound"]
+    again = pickle.loads(pickle.dumps(bound))
+    assert torch.equal(again.outputs.last_hidden_state, bound.outputs.last_hidden_state)
 
 
 def test_output_binds_the_result_with_its_tensors(tiny):

@@ -43,7 +43,7 @@ def captured_parts(
     more = "result.captured has them all, by name"
     table = tensor_table(shown, most, _caption(recorder, tensors), more, len(tensors))
     said = (*_rows_said(recorder, lines), *_said(recorder, tensors))
-    return (table, *map(Text, said), corners(shown))
+    return (table, *map(Text, said), *corners(shown))
 
 
 def captured_notes(recorder: Recorder, tensors: Tensors) -> tuple[str, ...]:

@@ -87,6 +87,6 @@ def answer(outputs: Any, settings: Settings) -> Answer:
     parts: list[Part] = [tensor_table(tensors, settings.rows, "Output tensors", ".df has them all")]
     if others:
         parts.append(others_table(others, "Other outputs"))
-    parts.append(corners(tensors))
+    parts.extend(corners(tensors))
     notes = tuple(not_finite(one) for one in tensors if one.nans or one.infs)
     return Answer(tuple(parts), [record(one) for one in tensors], notes)

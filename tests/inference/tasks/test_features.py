@@ -53,10 +53,12 @@ def test_the_picture_is_of_the_first_matrix():
 
 
 def test_values_are_folded_as_torch_prints_them():
-    """The corner values stand in a fold, in torch's own words."""
-    fold = answer({"logits": torch.eye(2)}, SETTINGS).parts[-1]
+    """The corner values stand in a fold, in torch's own words; 16 numbers are read at a glance."""
+    fold = answer({"logits": torch.eye(5)}, SETTINGS).parts[-1]
     assert isinstance(fold, Fold)
-    assert fold.parts == (Code(f"logits = {torch.eye(2)}", "python"),)
+    assert fold.parts == (Code(f"logits = {torch.eye(5)}", "python"),)
+    few = answer({"logits": torch.eye(4)}, SETTINGS).parts[-1]
+    assert few == Code(f"logits = {torch.eye(4)}", "python")
 
 
 def test_what_is_not_finite_is_noted():
