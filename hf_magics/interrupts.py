@@ -69,8 +69,8 @@ def orderly_interrupts() -> Iterator[None]:
     finally:
         orderly.end()
         signal.signal(signal.SIGINT, before)
-    if orderly.waiting:
-        before(signal.SIGINT, None)
+        if orderly.waiting:  # also where the block failed meanwhile: it was to be stopped
+            before(signal.SIGINT, None)
 
 
 class _Orderly:

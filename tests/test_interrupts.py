@@ -108,6 +108,21 @@ def test_what_ends_with_the_verb_is_interrupted_at_its_end():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_an_interrupt_is_not_lost_where_the_verb_fails_meanwhile():
+    """It waited for the end of a block, and the block ended in an error of its own."""
+
+    class Entering:
+        def __enter__(self):
+            signal.raise_signal(signal.SIGINT)
+            raise ZeroDivisionError
+
+        def __exit__(self, *_):
+            """Nothing to leave."""
+
+    with pytest.raises(KeyboardInterrupt), orderly_interrupts(), Entering():
+        pass
+
+
 def test_an_interrupt_is_not_lost_where_an_object_goes():
     """Python shows one that is raised there as ignored, and goes on."""
     seen = weakref.WeakSet()
