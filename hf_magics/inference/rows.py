@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from hf_magics.inference import tokenizing
+from hf_magics.inference.asking import asking
 from hf_magics.inference.batching import Batch
 from hf_magics.inference.checks import check_ids, check_room, check_rows, check_texts
 from hf_magics.inference.inputs import Inputs
@@ -66,7 +67,7 @@ def tokenise(loaded: LoadedModel, inputs: Inputs, max_length: int | None = None)
     limit = tokenizing.limit_for(loaded, max_length)
     cutting = {"truncation": "longest_first", "max_length": limit} if limit else {}
     parts = [split_pair(text) for text in inputs.texts]
-    with tokenizing.asking(loaded):
+    with asking(loaded):
         batch = _tokenised(tokenizer, parts, cutting)
         cut = _cut(tokenizer, parts, batch["input_ids"], limit)
     left_out = {*not_taken(loaded.model), "attention_mask"}

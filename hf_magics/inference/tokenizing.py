@@ -11,8 +11,9 @@ from typing import Any
 import torch
 
 from hf_magics.display.numbers import plural
-from hf_magics.display.words import one_line, sentence_list
+from hf_magics.display.words import sentence_list
 from hf_magics.errors import InputError, TokenizerError
+from hf_magics.inference.asking import asking
 from hf_magics.inference.checks import check_ids, check_room, check_rows, check_texts
 from hf_magics.inference.cutting import Cut, find_cuts
 from hf_magics.inference.inputs import Inputs
@@ -169,34 +170,6 @@ def need_tokenizer(loaded: LoadedModel) -> Any:
             "token IDs with -i VAR"
         )
     return loaded.tokenizer
-
-
-@contextlib.contextmanager
-def asking(loaded: LoadedModel) -> Iterator[None]:
-    """Let the block alone use a model's tokenizer; what that can't do with a text is one line.
-
-    Raises:
-        InputError: The tokenizer failed, by whatever its files had it do.
-    """
-    try:
-        with loaded.lock:
-            yield
-    except BaseException as error:
-        if not _of_tokenizers(error):
-            raise
-        why = one_line(error)[:300]
-        raise InputError(
-            f"the text can't be tokenised by the tokenizer of {loaded.name}: {why}"
-        ) from error
-
-
-def _of_tokenizers(error: BaseException) -> bool:
-    """Say whether the tokenizers library raised it: it has no class of its own for that.
-
-    Where its Rust code panics, at a pattern without end for one, the class is no ``Exception``.
-    """
-    name = type(error).__name__
-    return type(error) is Exception or name in {"PanicException", "OverflowError"}
 
 
 def vocabulary_size(loaded: LoadedModel) -> int:

@@ -6,13 +6,13 @@ import dataclasses
 from typing import Any
 
 from hf_magics.errors import InputError
+from hf_magics.inference.asking import asking
 from hf_magics.inference.checks import check_ids, check_room, check_texts
 from hf_magics.inference.cutting import find_cuts
 from hf_magics.inference.pairs import split_pair
 from hf_magics.inference.snippets import tokens_snippet
 from hf_magics.inference.token_pages import ComparedTokens, Line, Token, TokensResult
 from hf_magics.inference.tokenizing import (
-    asking,
     need_tokenizer,
     word_to_borrow,
 )

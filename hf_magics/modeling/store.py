@@ -62,8 +62,7 @@ class LoadedModel:
     ``conversation`` is what a chat keeps; ``runner`` computes the forward pass in the place of
     the torch model, ``writer`` writes text in its place (`hf_magics.modeling.elsewhere` has
     models without torch weights), and ``engine`` says what it is; ``batch_tokens`` are the tokens
-    of a batch that it runs fastest with, 0 as long as nobody measured; ``adapter`` is what was put
-    on the model, or folded into it.
+    of a batch that it runs fastest with, 0 as long as nobody measured; ``adapter`` was put on it.
     """
 
     name: str
@@ -209,7 +208,7 @@ class Session:
             tokenizer: An object, the name of a model of the session, or a source.
         """
         if isinstance(tokenizer, os.PathLike):
-            tokenizer = os.fspath(tokenizer)
+            return os.fspath(tokenizer), None
         if not isinstance(tokenizer, str):
             return "", tokenizer
         if tokenizer in self and self[tokenizer].tokenizer is None:

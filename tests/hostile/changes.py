@@ -108,10 +108,17 @@ def offsets(edit: Callable[[int, int], list[int]]) -> Callable[[dict[str, Any]],
 
 
 def config(**values: object) -> Change:
+    return settings("config.json", "config.json", **values)
+
+
+def settings(name: str, said: str, **values: object) -> Change:
+    """Set fields of a JSON file, which is made where there is none."""
+
     def change(folder: Path) -> str:
-        path = folder / "config.json"
-        path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
-        return "config.json"
+        path = folder / name
+        before = json.loads(path.read_text()) if path.exists() else {}
+        path.write_text(json.dumps({**before, **values}))
+        return said
 
     return change
 

@@ -16,7 +16,7 @@ from transformers import (
 
 import hf_magics as hf
 from hf_magics.errors import HFMagicsError
-from tests.hostile.changes import WORDS
+from tests.hostile.changes import WORDS, settings
 
 EVIL = """
 from pathlib import Path
@@ -53,17 +53,13 @@ def _in(file: str, **auto_map: object):
     return write
 
 
-def _class(file: str, **fields: str):
-    def write(folder: Path) -> None:
-        path = folder / file
-        content = json.loads(path.read_text()) if path.exists() else {}
-        path.write_text(json.dumps(content | fields))
-
-    return write
-
-
 def _both(*each):
     return lambda folder: [one(folder) for one in each]
+
+
+def _processor(auto: str, field: str):
+    file = "preprocessor_config.json"
+    return _both(_in(file, **{auto: "evil.Evil"}), settings(file, "", **{field: "Evil"}))
 
 
 def _custom_generate(folder: Path) -> None:
@@ -77,7 +73,10 @@ PLACES = {
     "a config": (BERT, _in("config.json", AutoConfig="evil.Evil")),
     "a config of a type that is none": (
         BERT,
-        _both(_in("config.json", AutoConfig="evil.Evil"), _class("config.json", model_type="evil")),
+        _both(
+            _in("config.json", AutoConfig="evil.Evil"),
+            settings("config.json", "", model_type="evil"),
+        ),
     ),
     "a model": (BERT, _in("config.json", AutoModel="evil.Evil", AutoModelForMaskedLM="evil.Evil")),
     "a model elsewhere": (BERT, _in("config.json", AutoModelForMaskedLM="org/evil--evil.Evil")),
@@ -86,28 +85,16 @@ PLACES = {
         BERT,
         _both(
             _in("tokenizer_config.json", **TOKENIZER),
-            _class("tokenizer_config.json", tokenizer_class="Evil"),
+            settings("tokenizer_config.json", "", tokenizer_class="Evil"),
         ),
     ),
-    "an image processor": (
-        VIT,
-        _both(
-            _in("preprocessor_config.json", AutoImageProcessor="evil.Evil"),
-            _class("preprocessor_config.json", image_processor_type="Evil"),
-        ),
-    ),
-    "a feature extractor": (
-        VIT,
-        _both(
-            _in("preprocessor_config.json", AutoFeatureExtractor="evil.Evil"),
-            _class("preprocessor_config.json", feature_extractor_type="Evil"),
-        ),
-    ),
+    "an image processor": (VIT, _processor("AutoImageProcessor", "image_processor_type")),
+    "a feature extractor": (VIT, _processor("AutoFeatureExtractor", "feature_extractor_type")),
     "a processor": (
         VIT,
         _both(
             _in("processor_config.json", AutoProcessor="evil.Evil"),
-            _class("processor_config.json", processor_class="Evil"),
+            settings("processor_config.json", "", processor_class="Evil"),
         ),
     ),
     "a generate()": (GPT2, _custom_generate),

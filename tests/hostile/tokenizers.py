@@ -9,6 +9,7 @@ from typing import Any
 
 from transformers import AutoTokenizer
 
+from tests.hostile import changes
 from tests.hostile.changes import Change, named
 
 
@@ -30,13 +31,7 @@ def whole(edit: Callable[[dict[str, Any]], object]) -> Change:
 
 def settings(**values: Any) -> Change:
     """Write fields into tokenizer_config.json."""
-
-    def change(folder: Path) -> str:
-        path = folder / "tokenizer_config.json"
-        path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
-        return "tokenizer"
-
-    return change
+    return changes.settings("tokenizer_config.json", "tokenizer", **values)
 
 
 def _words(**ids: object) -> Change:

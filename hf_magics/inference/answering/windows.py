@@ -9,6 +9,7 @@ from typing import Any
 from hf_magics.errors import InputError, OptionError, TokenizerError
 from hf_magics.inference import checks, tokenizing
 from hf_magics.inference.answering.task import Request
+from hf_magics.inference.asking import asking
 from hf_magics.inference.tokenizing import Encoded
 from hf_magics.inference.told import not_taken, reads_padding, told_to_leave_out, told_to_pad
 
@@ -88,7 +89,7 @@ def encode_windows(request: Request) -> Windows:
             "characters its tokens are of: load the model with a fast one (--tokenizer SOURCE)"
         )
     side = 1 if tokenizer.padding_side == "right" else 0
-    with tokenizing.asking(loaded), tokenizing.borrowed_pad(tokenizer, 2) as pad_word:
+    with asking(loaded), tokenizing.borrowed_pad(tokenizer, 2) as pad_word:
         limit = _limit(request)
         stride = min(_STRIDE, _least_room(tokenizer, pairs, limit) // 2)
         padding = told_to_pad(loaded.model, tokenizer, 2)

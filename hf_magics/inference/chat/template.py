@@ -8,6 +8,7 @@ from typing import Any
 from hf_magics.display.words import one_line, sentence_list
 from hf_magics.errors import InputError, TokenizerError
 from hf_magics.inference import tokenizing
+from hf_magics.inference.asking import asking
 from hf_magics.inference.chat.conversation import Message, Talk
 from hf_magics.modeling.store import LoadedModel
 
@@ -52,7 +53,7 @@ def count_tokens(loaded: LoadedModel, texts: list[str]) -> list[int]:
     """Return how many tokens each text is by itself, without what the template puts around it."""
     if not texts:
         return []
-    with tokenizing.asking(loaded):
+    with asking(loaded):
         batch = loaded.tokenizer(texts, add_special_tokens=False)
     return [len(ids) for ids in batch["input_ids"]]
 

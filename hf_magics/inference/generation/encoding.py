@@ -11,6 +11,7 @@ import torch
 
 from hf_magics.errors import InputError
 from hf_magics.inference import checks, tokenizing
+from hf_magics.inference.asking import asking
 from hf_magics.inference.generation.options import Plan
 from hf_magics.inference.inputs import Inputs
 from hf_magics.modeling.limits import position_limit
@@ -57,7 +58,7 @@ def encode_prompts(loaded: LoadedModel, inputs: Inputs) -> Prompts:
     tokenizer = tokenizing.need_tokenizer(loaded)
     checks.check_texts(inputs.texts)
     with (
-        tokenizing.asking(loaded),
+        asking(loaded),
         tokenizing.borrowed_pad(tokenizer, len(inputs.texts)) as pad_word,
     ):
         batch = tokenizer(

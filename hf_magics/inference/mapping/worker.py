@@ -13,6 +13,7 @@ import torch
 from hf_magics.display.words import one_line
 from hf_magics.errors import FitError, InputError
 from hf_magics.inference import tokenizing
+from hf_magics.inference.asking import asking
 from hf_magics.inference.batching import Batch, plan_batches
 from hf_magics.inference.checks import why_no_text
 from hf_magics.inference.inputs import Inputs, read_inputs
@@ -222,7 +223,7 @@ class Worker:
                 tuple(len(line) for line in inputs.ids) or (self.budget // _AT_ONCE,) * inputs.count
             )
         limit = tokenizing.limit_for(loaded, self.request.spec.max_length) or _ANY
-        with tokenizing.asking(loaded):
+        with asking(loaded):
             ids = loaded.tokenizer(list(inputs.texts), verbose=False)["input_ids"]
         return tuple(min(len(line), limit) for line in ids)
 
