@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import pickle
-import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -16,6 +15,7 @@ from hf_magics.display.words import one_line, sentence_list
 from hf_magics.errors import SourceError
 from hf_magics.modeling.checkpoints import Checkpoint
 from hf_magics.modeling.fields import MOST_LAYERS
+from hf_magics.modeling.watching import warned_into
 
 _INDEX = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 _OTHERS = {
@@ -186,7 +186,7 @@ def _safetensors(path: Path) -> str:
 
 def _pickled(path: Path) -> str:
     try:
-        with warnings.catch_warnings(action="ignore"):  # they were given when it was loaded
+        with warned_into([]):  # they were given when it was loaded
             torch.load(path, map_location="meta", weights_only=True)
     except pickle.UnpicklingError:
         return "it holds more than tensors, or is cut off; nothing in it was run"
