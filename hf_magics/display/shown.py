@@ -6,7 +6,7 @@ import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from hf_magics.optional import optional
+from hf_magics.display import frames
 
 if TYPE_CHECKING:
     from hf_magics.display.parts import Page
@@ -41,7 +41,16 @@ class Shown:
         Raises:
             MissingExtraError: pandas is not installed.
         """
-        return optional("pandas", extra="data").DataFrame(self.records())
+        return frames.of_pandas(self.records())
+
+    @property
+    def polars(self) -> Any:
+        """`records` as a polars ``DataFrame``; a column of several kinds has texts.
+
+        Raises:
+            MissingExtraError: polars is not installed.
+        """
+        return frames.of_polars(self.records())
 
     # the parts and the renderers are imported with the first page: Pillow, tabulate and a dozen
     # dataclasses take 110 ms, which loading the extension need not wait for

@@ -77,7 +77,7 @@ def bind(name: str, result: Shown, shell: Any) -> None:
             f"{len(values):,}; -o NAME binds the result"
         )
     if hasattr(frame, "with_columns"):  # polars: a table is not changed in place
-        polars = optional("polars", extra="data")
+        polars = optional("polars", extra="polars")
         shell.user_ns[table] = frame.with_columns(polars.Series(column, values))
     else:
         frame[column] = values

@@ -33,6 +33,16 @@ def test_data_brings_the_tables(tmp_path, installed, wheel, child):
     assert "(2, 2, 32)" in child(data, f"{series}print(tuple(out.last_hidden_state.shape))")
 
 
+def test_polars_brings_its_tables(tmp_path, installed, wheel, child):
+    """``.polars`` is a DataFrame of polars with the extra, and names it without."""
+    code = f"{SHELL}shown = ip.run_cell('{TINY_LINE}').result\n"
+    asked = f"{code}try:\n    shown.polars\nexcept Exception as error:\n    print(error)\n"
+    assert "polars is not installed: pip install 'hf-magics[polars]'" in child(installed, asked)
+    polars = installed.over(tmp_path / "env").install(f"{wheel}[polars]")
+    told = child(polars, f"{code}print(type(shown.polars).__module__)")
+    assert told.splitlines()[-1].startswith("polars.")
+
+
 def test_gguf_brings_the_files(tmp_path, installed, wheel, child, smollm2):
     """A GGUF file loads with the extra, and the line names it without."""
     code = f"{SHELL}ran = ip.run_cell({f'%hf_load {smollm2} -n smol'!r})\n"
