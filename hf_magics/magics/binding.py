@@ -30,9 +30,12 @@ def check_output(name: str, variables: Mapping[str, Any], inputs: Any = None) ->
         raise OptionError(f"-o takes the name of a variable, or TABLE.COLUMN, not '{name}'")
     if not dot:
         return
-    frame = variables.get(table)
-    if frame is None or not hasattr(frame, "columns"):
-        raise OptionError(f"-o {name}: {table} is no table (a pandas or polars DataFrame)")
+    frame: Any = variables.get(table)
+    takes_columns = hasattr(frame, "columns") or hasattr(frame, "add_column")
+    if not (takes_columns and hasattr(frame, "__len__")):  # a stream of rows has no length
+        raise OptionError(
+            f"-o {name}: {table} is no table (a DataFrame of pandas or polars, or a Dataset)"
+        )
     count = _count(inputs)
     if count is not None and count != len(frame):
         raise OptionError(
@@ -76,8 +79,25 @@ def bind(name: str, result: Shown, shell: Any) -> None:
             f"-o {name}: {table} has {plural(len(frame), 'row')}, and the answers are "
             f"{len(values):,}; -o NAME binds the result"
         )
-    if hasattr(frame, "with_columns"):  # polars: a table is not changed in place
+    _put(shell.user_ns, table, column, values)
+
+
+def _put(variables: dict[str, Any], table: str, column: str, values: list[Any]) -> None:
+    """Put a column into a table; what can't be changed in place is replaced under its name."""
+    frame = variables[table]
+    if hasattr(frame, "with_columns"):
         polars = optional("polars", extra="polars")
-        shell.user_ns[table] = frame.with_columns(polars.Series(column, values))
+        variables[table] = frame.with_columns(polars.Series(column, values))
+    elif hasattr(frame, "add_column"):
+        variables[table] = _in_dataset(frame, column, values)
     else:
         frame[column] = values
+
+
+def _in_dataset(dataset: Any, column: str, values: list[Any]) -> Any:
+    """Return a ``datasets.Dataset`` with a column, which takes the place of one of its name."""
+    if column not in dataset.column_names:
+        return dataset.add_column(column, values)
+    # added before that one goes, which may be the only one: without a column there are no rows
+    new = max(dataset.column_names, key=len) + "_"
+    return dataset.add_column(new, values).remove_columns(column).rename_column(new, column)

@@ -3,6 +3,7 @@
 import pandas as pd
 import polars as pl
 import pytest
+from datasets import Dataset
 
 HEADED = (
     "%hf_new bert --class BertForSequenceClassification num_labels=3 hidden_size=16 "
@@ -17,11 +18,14 @@ def headed(shell, minilm):
     return shell
 
 
-@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
-def test_a_column_gets_the_label_of_each_row(headed, frame):
-    """A table of pandas is changed in place, one of polars replaced under its name."""
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame, Dataset.from_dict])
+@pytest.mark.parametrize("line", ["%hf_infer -i df.text", "%hf_map df.text"])
+def test_a_column_gets_the_label_of_each_row(headed, frame, line):
+    """A table of pandas is changed in place, another replaced; a second time the column is."""
     headed.ip.push({"df": frame({"text": TEXTS})})
-    result = headed.run("%hf_infer -i df.text -o df.label")
+    headed.run(f"{line} -o df.label")
+    result = headed.run(f"{line} -o df.label")
+    assert list(headed.ip.user_ns["df"]["text"]) == TEXTS
     assert list(headed.ip.user_ns["df"]["label"]) == list(result.values)
     assert [row["label"] for row in result.records()] == list(result.values)
 
@@ -30,6 +34,7 @@ def test_a_column_gets_the_label_of_each_row(headed, frame):
     ("output", "said"),
     [
         ("nowhere.label", "-o nowhere.label: nowhere is no table"),
+        ("rows.label", "-o rows.label: rows is no table"),
         ("texts.label", "-o texts.label: texts is no table"),
         ("df.", "-o takes the name of a variable, or TABLE.COLUMN, not 'df.'"),
         ("class", "-o takes the name of a variable, or TABLE.COLUMN, not 'class'"),
@@ -38,7 +43,8 @@ def test_a_column_gets_the_label_of_each_row(headed, frame):
 )
 def test_what_can_t_be_bound_is_refused_before_anything_is_run(headed, session, output, said):
     """One line that says what is wrong; nothing was run."""
-    headed.ip.push({"df": pd.DataFrame({"text": TEXTS[:2]}), "texts": TEXTS})
+    rows = Dataset.from_dict({"text": TEXTS}).to_iterable_dataset()
+    headed.ip.push({"df": pd.DataFrame({"text": TEXTS[:2]}), "texts": TEXTS, "rows": rows})
     before = len(session.log)
     assert said in headed.error(f"%hf_infer -i texts -o {output}")
     assert len(session.log) == before
@@ -94,3 +100,10 @@ def test_what_is_neither_a_variable_nor_a_file_is_named(headed, tmp_path):
     assert "'lots[:2]' is neither" in headed.error("%hf_infer -i lots[:2]")
     error = headed.error(f"%hf_infer -i {tmp_path / 'missing.png'}")
     assert "missing.png' is neither" in error
+
+
+def test_a_dataset_s_only_column_can_be_replaced(headed):
+    """The answers take the place of the texts under their name."""
+    headed.ip.push({"ds": Dataset.from_dict({"text": TEXTS})})
+    result = headed.run("%hf_infer -i ds.text -o ds.text")
+    assert headed.ip.user_ns["ds"].to_dict() == {"text": list(result.values)}
