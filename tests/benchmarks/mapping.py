@@ -1,8 +1,7 @@
 """``hf.map`` beside the other ways to embed a column, on the same texts in the same process.
 
-Run it on a quiet machine: ``.venv/bin/python tests/benchmarks/mapping.py [TEXTS]``; it needs
-``--group bench``. Each way is timed between two runs of ours, and its answers are compared with ours.
-It asserts nothing.
+Run it on a quiet machine: ``.venv/bin/python tests/benchmarks/mapping.py [TEXTS]``. Each way is
+timed between two runs of ours, and its answers are compared with ours. It asserts nothing.
 """
 
 from __future__ import annotations
