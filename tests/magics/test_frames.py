@@ -1,6 +1,7 @@
-"""``.df`` and ``.polars``: each result with a table of data as a table of pandas and of polars."""
+"""Results elsewhere: as tables of pandas and of polars, and as pickles."""
 
 import math
+import pickle
 
 import polars as pl
 import pytest
@@ -68,6 +69,17 @@ def test_both_have_every_row_and_column_of_the_result(filled):
                 assert plain(one[name]) == said, (line, name)
                 assert plain(other[name]) in (said, str(value)), (line, name)
                 assert (plain(other[name]) == said) or polars[name].dtype == pl.String
+
+
+def test_a_result_pickles_small_and_is_drawn_as_before(filled):
+    """No model goes with it: kilobytes, and the same page from them."""
+    for line in LINES:
+        result = filled.run(line)
+        pickled = pickle.dumps(result)
+        assert len(pickled) < 2**16, line
+        again = pickle.loads(pickled)
+        assert again._repr_html_() == result._repr_html_(), line
+        assert repr(again) == repr(result), line
 
 
 def test_a_column_of_several_kinds_has_texts_in_polars_and_numbers_stay_numbers():
