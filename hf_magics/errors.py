@@ -21,6 +21,8 @@ Each message is one line that names the thing and says what to type next::
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 
 class HFMagicsError(Exception):
     """The root: the magics show it as one line, scripts can catch it as one class."""
@@ -80,6 +82,19 @@ class MapInterruptedError(HFMagicsError, KeyboardInterrupt):
 
 class MissingExtraError(HFMagicsError):
     """An optional package is needed and not installed."""
+
+
+def with_causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and those that it came from, each once: an error may be its own cause."""
+    todo: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while todo:
+        one = todo.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        todo += [one.__context__, one.__cause__]
 
 
 def is_full(error: BaseException) -> bool:

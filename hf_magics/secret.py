@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from hf_magics.errors import with_causes
+
 SECRETS = frozenset({"token", "use_auth_token"})
 """Arguments of transformers that no one may read over a shoulder."""
 
@@ -28,8 +30,6 @@ def without_frames(error: BaseException) -> BaseException:
 
     A verbose traceback shows the variables of each frame, and among them stands the token.
     """
-    one: BaseException | None = error
-    while one is not None:
+    for one in with_causes(error):
         one.__traceback__ = None
-        one = one.__cause__ or one.__context__
     return error

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from hf_magics.errors import with_causes
+
 _CONTROLS = r"\x00-\x1f\x7f-\x9f"
 _FORMATS = (
     r"\xad\u034f\u061c\u070f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
@@ -37,12 +39,8 @@ def make_visible(error: BaseException) -> None:
 
     Line breaks and tabs stay: these are what a long message is laid out with.
     """
-    told: BaseException | None = error
-    seen: set[int] = set()
-    while told is not None and id(told) not in seen:  # an error may be its own cause
-        seen.add(id(told))
+    for told in with_causes(error):
         told.args = tuple(_laid_out(one) if isinstance(one, str) else one for one in told.args)
-        told = told.__cause__ or told.__context__
 
 
 def _laid_out(text: str) -> str:

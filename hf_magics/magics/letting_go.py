@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any
 
+from hf_magics.errors import with_causes
+
 _LAST = ("last_exc", "last_value", "last_traceback")
 _RECENT = ("_", "__", "___")
 _SHOWN = re.compile(r"_{1,3}|_\d+")
@@ -58,16 +60,13 @@ class ShellNotebook:
     def _last_errors(self) -> Iterator[Any]:
         """Yield the errors that Python and IPython keep, and those that they came from."""
         last = self._shell.last_execution_result
-        todo = [getattr(sys, name, None) for name in _LAST]
-        todo += [last.error_in_exec, last.error_before_exec] if last is not None else []
-        seen = set()
-        while todo:
-            error = todo.pop()
-            if error is None or id(error) in seen:
-                continue
-            seen.add(id(error))
-            yield error
-            todo += [getattr(error, "__cause__", None), getattr(error, "__context__", None)]
+        kept = [getattr(sys, name, None) for name in _LAST]
+        kept += [last.error_in_exec, last.error_before_exec] if last is not None else []
+        for one in kept:
+            if isinstance(one, BaseException):
+                yield from with_causes(one)
+            elif one is not None:
+                yield one  # a bare traceback
 
 
 def _clear(trace: TracebackType | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import errno
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from huggingface_hub import HfApi, constants, errors
 from huggingface_hub.utils import validate_repo_id
 
 from hf_magics.display.words import one_line, sentence_list
-from hf_magics.errors import HubError
+from hf_magics.errors import HubError, with_causes
 from hf_magics.modeling import catalog, hub_cache
 from hf_magics.modeling.watching import watched_hub
 from hf_magics.secret import without_frames
@@ -62,7 +62,7 @@ def download_error(error: BaseException, repo_id: str, commit: str) -> HubError 
 
     Transformers wraps it: what counts is somewhere among the causes.
     """
-    for cause in _causes(error):
+    for cause in with_causes(error):
         if isinstance(cause, _ANSWERS) or _status(cause):
             without_frames(error)
             return HubError(explain(cause, repo_id, commit))
@@ -146,12 +146,6 @@ def _check_id(repo_id: str) -> None:
         raise HubError(
             f"no folder '{repo_id}' here, and no repository can have that name: {one_line(error)}"
         ) from error
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__
 
 
 def _status(error: BaseException) -> int:
