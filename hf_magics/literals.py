@@ -1,4 +1,4 @@
-"""A word of a line to the value it stands for."""
+"""Values written as text: a word of a line, and JSON that anybody may have written."""
 
 from __future__ import annotations
 
@@ -13,6 +13,18 @@ def literal(text: str) -> Any:
     if text.lower() in _NAMED:
         return _NAMED[text.lower()]
     try:
-        return json.loads(text)
+        return parsed(text)
     except ValueError:
         return text
+
+
+def parsed(text: str | bytes) -> Any:
+    """Return what a text in JSON says.
+
+    Raises:
+        ValueError: It is none, or nested deeper than Python reads.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error

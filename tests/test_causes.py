@@ -10,7 +10,7 @@ def raised() -> ValueError:
     """Return an error with a cause and, beside it, another that was being handled."""
     try:
         try:
-            raise KeyError("handled")
+            raise KeyError("handled")  # noqa: TRY301 - it is to be handled where it is raised
         except KeyError:
             raise ValueError("told") from OSError("cause")
     except ValueError as error:

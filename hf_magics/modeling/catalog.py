@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import functools
 import importlib.util
-import json
 import os
 import re
 from collections.abc import Collection
 from pathlib import Path
+
+from hf_magics.literals import parsed
 
 _MAPPINGS = ("auto_mappings.py", "configuration_auto.py")
 _CONFIG_NAMES = re.compile(r'"([\w.-]+)"[,:] "(?!AutoConfig)\w+Config"')
@@ -101,7 +102,7 @@ def type_of(source: str) -> str:
     for folder in [_path(source), *_snapshots(source)]:
         text = _text(folder / "config.json")
         try:
-            return str(json.loads(text).get("model_type", ""))
+            return str(parsed(text).get("model_type", ""))
         except (ValueError, AttributeError):
             continue
     return ""

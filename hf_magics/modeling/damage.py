@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path, PureWindowsPath
@@ -13,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 
 from hf_magics.display.words import one_line, sentence_list
 from hf_magics.errors import SourceError
+from hf_magics.literals import parsed
 from hf_magics.modeling.checkpoints import Checkpoint
 from hf_magics.modeling.fields import MOST_LAYERS
 from hf_magics.modeling.watching import warned_into
@@ -119,12 +119,10 @@ def json_object(found: Checkpoint, path: Path) -> dict[str, Any]:
         SourceError: It can't be read, or is something else.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        why = "it is nested too deep" if isinstance(error, RecursionError) else one_line(error)
-        raise SourceError(
-            f"{path.name} of '{found.path_or_id}' {instead_of(path) or f'is no JSON: {why}'}"
-        ) from error
+        content = parsed(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        why = instead_of(path) or f"is no JSON: {one_line(error)}"
+        raise SourceError(f"{path.name} of '{found.path_or_id}' {why}") from error
     if not isinstance(content, dict):
         raise SourceError(f"{path.name} of '{found.path_or_id}' is JSON, and no object of names")
     return content

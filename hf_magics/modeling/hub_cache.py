@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import re
 from pathlib import Path
@@ -12,6 +11,8 @@ from pathlib import Path
 from huggingface_hub import constants
 from huggingface_hub.file_download import repo_folder_name
 from huggingface_hub.utils.sha import git_hash
+
+from hf_magics.literals import parsed
 
 _WEIGHTS = {"model.safetensors", "pytorch_model.bin"}
 _COMPANIONS = ("tokenizer", "vocab", "spiece", "sentencepiece", "source.spm", "preprocessor_config")
@@ -115,7 +116,7 @@ def forget(path: Path) -> None:
 def shards_of(index: Path) -> set[str]:
     """Return the files that an index of weights names; one that can't be, where it names none."""
     try:
-        return set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        return set(parsed(index.read_text(encoding="utf-8"))["weight_map"].values())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {""}
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -15,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from hf_magics.display.words import one_line, sentence_list
+from hf_magics.literals import parsed
 from hf_magics.modeling.checkpoints import Checkpoint
 from hf_magics.modeling.fetching import fetch
 
@@ -285,7 +285,7 @@ def _fetched(checkpoint: Checkpoint, file: str) -> bool:
 
 def _json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parsed(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import hf_magics as hf
 from hf_magics.errors import HFMagicsError
-from tests.hostile.changes import SIZES, WEIGHTS, outside, sound
+from tests.hostile.changes import SIZES, WEIGHTS, outside, sound, written
 from tests.hostile.corpus import FLAGGED, REFUSED
 from tests.hostile.measuring import memory
 
@@ -71,6 +71,14 @@ def test_what_loads_and_is_wrong_is_on_the_page(here, tmp_path, name):
         return  # the weights are right
     for again in (hf.load(str(folder), name="it"), hf.infer("red fox", task="features")):
         assert said in str(again).replace("\n", " ")
+
+
+@pytest.mark.parametrize("name", ["preprocessor_config.json", "modules.json"])
+def test_a_file_beside_that_is_nested_too_deep_is_left_aside(here, tmp_path, name):
+    """The model needs neither: Python's own limit is no error of the load."""
+    folder = sound(tmp_path / "model")
+    written(name, '{"a":' * 100_000)(folder)
+    assert hf.load(str(folder), name="it").name == "it"
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from hf_magics.display.numbers import seconds
 from hf_magics.display.words import one_line
 from hf_magics.engines.remote.address import Address
 from hf_magics.errors import EngineError, OptionError
+from hf_magics.literals import parsed
 from hf_magics.secret import without_frames
 
 TOKEN = "HF_MAGICS_ENDPOINT_TOKEN"  # noqa: S105 - the name of a variable
@@ -182,8 +183,8 @@ class Server:
 
     def _parsed(self, data: bytes) -> Any:
         try:
-            return json.loads(data)
-        except (ValueError, RecursionError) as error:
+            return parsed(data)
+        except ValueError as error:
             raise EngineError(f"{self.address.url} sent what is no JSON") from error
 
 
@@ -245,8 +246,8 @@ def _body(response: Any) -> bytes:
 
 def _or_none(data: bytes) -> Any:
     try:
-        return json.loads(data[:_LONGEST_REFUSAL])
-    except (ValueError, RecursionError):
+        return parsed(data[:_LONGEST_REFUSAL])
+    except ValueError:
         return None
 
 

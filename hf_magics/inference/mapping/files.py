@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import itertools
-import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from hf_magics.display.words import one_line, sentence_list
 from hf_magics.errors import InputError
 from hf_magics.inference.mapping.sources import Row, Source, row_of
 from hf_magics.inference.mapping.streamed import Streamed, decoded, starts_quickly
+from hf_magics.literals import parsed
 from hf_magics.optional import optional
 from hf_magics.paths import path_of
 from hf_magics.snippets import Snippet, from_home
@@ -73,8 +73,8 @@ class JsonLines(Streamed):
         if problem:
             return text, problem
         try:
-            found = json.loads(text)
-        except (ValueError, RecursionError) as error:
+            found = parsed(text)
+        except ValueError as error:
             return None, f"can't be read: line {number:,} is no JSON: {one_line(error)[:80]}"
         if not isinstance(found, dict) or self.column not in found:
             return None, f"can't be read: line {number:,} has no '{self.column}'"
@@ -86,8 +86,8 @@ _LOOKED_AT = 100  # lines, for the names of the columns
 
 def _object(raw: bytes) -> dict[str, Any] | None:
     try:
-        found = json.loads(raw)
-    except (ValueError, RecursionError):
+        found = parsed(raw)
+    except ValueError:
         return None
     return found if isinstance(found, dict) else None
 
