@@ -14,6 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from hf_magics.display.words import nearest, one_line
 from hf_magics.errors import InputError
 from hf_magics.optional import optional
+from hf_magics.paths import path_of
 
 
 def as_path(text: str | Path) -> Path:
@@ -24,16 +25,15 @@ def as_path(text: str | Path) -> Path:
     """
     if str(text).startswith(("http://", "https://")):
         raise InputError(f"'{text}' is an address: download the file first, and give its path")
-    path = Path(text).expanduser()
     try:
-        if path.is_file():
-            return path
-        siblings = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
-        is_folder = path.is_dir()
-    except (OSError, ValueError) as error:  # a text too long for a path
-        raise InputError(f"'{str(text)[:60]}…' is no path: {_READS_PATHS}") from error
-    if is_folder:
+        path = path_of(text)
+    except InputError as error:
+        raise InputError(f"{error}; {_READS_PATHS}") from error
+    if path.is_file():
+        return path
+    if path.is_dir():
         raise InputError(f"'{path}' is a folder: give the path of a file in it")
+    siblings = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
     raise InputError(f"there is no file '{path}'{nearest(path.name, siblings) or _OR_VARIABLE}")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,11 +12,13 @@ import torch
 from hf_magics.display.numbers import count, plural
 from hf_magics.display.parts import Note
 from hf_magics.display.words import sentence_list
+from hf_magics.errors import HFMagicsError
 from hf_magics.modeling.adapter_files import AdapterFiles
 from hf_magics.modeling.architectures import tasks_of
 from hf_magics.modeling.checkpoints import ADAPTER_CONFIG, Checkpoint
 from hf_magics.modeling.report import not_finite_verdict
 from hf_magics.modeling.store import Origin
+from hf_magics.paths import path_of
 from hf_magics.snippets import Name, Snippet, call
 
 NAME = "default"  # peft's own, where none is given
@@ -124,10 +125,13 @@ def notes(adapter: Adapter, found: Checkpoint, dtype: torch.dtype) -> Iterator[N
 
 def _is_same(base: str, source: str) -> bool:
     """Say whether two sources are one, or copies by the same name: a hub id and its folder."""
-    one, other = Path(base).expanduser(), Path(source).expanduser()
-    return (
-        base == source or one.name.lower() == other.name.lower() or one.resolve() == other.resolve()
-    )
+    if base == source:
+        return True
+    try:
+        one, other = path_of(base), path_of(source)
+    except HFMagicsError:  # a stranger wrote the base down: it need be no path
+        return False
+    return one.name.lower() == other.name.lower() or one.resolve() == other.resolve()
 
 
 def task_for(files: AdapterFiles | None, config: Any) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import os
 import re
 from collections.abc import Collection
@@ -13,6 +12,7 @@ from typing import Any
 
 from hf_magics.display.words import sentence_list
 from hf_magics.errors import HubError, SourceError
+from hf_magics.literals import parsed
 from hf_magics.modeling import hub, hub_cache
 from hf_magics.modeling.architectures import is_model_type
 from hf_magics.modeling.fetching import fetch
@@ -127,7 +127,7 @@ class Checkpoint:
         if path is None:
             return {}
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = parsed(path.read_text(encoding="utf-8"))
         except ValueError:
             return {}
         return content if isinstance(content, dict) else {}
@@ -170,7 +170,7 @@ def find(
 
 def is_local(source: str) -> bool:
     """Say whether a word is the path of a folder or file that exists."""
-    return Path(source).expanduser().exists()
+    return path_of(source, SourceError).exists()
 
 
 def find_files(

@@ -145,3 +145,11 @@ def test_adapters_are_folders_and_cached_ids(tab, tmp_path, monkeypatch, hub_cac
     found = tab("%hf_load base --adapter my_")
     assert found == [f"%hf_load base --adapter {one}" for one in ("my_cached", "my_lora/")]
     assert tab("%hf_load base --ad") == ["%hf_load base --adapter"]
+
+
+def test_what_can_not_be_read_offers_nothing(tab, tmp_path, capsys):
+    """IPython would show a traceback in the middle of the line."""
+    (tmp_path / "config.json").write_text('{"a":' * 100_000, encoding="utf-8")
+    tab("%hf_map ~nobody_at_all/a.csv --column ")
+    tab(f"%hf_load {tmp_path} hidden")
+    assert capsys.readouterr().err == ""

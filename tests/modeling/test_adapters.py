@@ -148,6 +148,11 @@ def test_what_it_lacks_and_what_is_not_used_is_said(hf, sorter, masked_bert, tmp
     assert "modules that the model does not have: nowhere" in said
     other = changed(adapter, tmp_path / "other", base_model_name_or_path="org/another")
     assert "was trained on 'org/another'" in note_texts(hf.load(str(base), adapter=str(other)))
+    for base_named in ("~nobody_at_all/x", "a\0b"):  # no path of anything: a stranger wrote it
+        odd = changed(adapter, tmp_path / "odd_base", base_model_name_or_path=base_named)
+        assert "was trained on '" in note_texts(hf.load(str(base), adapter=str(odd), name="odd"))
+        hf.drop("odd")
+        shutil.rmtree(odd)
     with pytest.raises(SourceError, match=r"no weight for BertForMaskedLM.*--task"):
         hf.load(
             str(masked_bert),

@@ -21,7 +21,9 @@ import transformers
 
 from hf_magics.display.words import one_line
 from hf_magics.errors import EngineError
+from hf_magics.literals import parsed
 from hf_magics.modeling.weights import weights_hash
+from hf_magics.paths import path_of
 
 MODEL, WEIGHTS, _SUMS = "model.xml", "model.bin", "sha256.json"
 _FORMAT = 2  # to be raised when the way of converting changes
@@ -30,9 +32,9 @@ _FORMAT = 2  # to be raised when the way of converting changes
 def cache_folder() -> Path:
     """Return where converted models lie: under ``HF_MAGICS_CACHE``, else in the user's cache."""
     if own := os.environ.get("HF_MAGICS_CACHE"):
-        return Path(own).expanduser() / "openvino"
-    users = os.environ.get("XDG_CACHE_HOME") or Path("~", ".cache")
-    return Path(users).expanduser() / "hf_magics" / "openvino"
+        return path_of(own, EngineError) / "openvino"
+    users = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return path_of(users, EngineError) / "hf_magics" / "openvino"
 
 
 def key_for(
@@ -70,7 +72,7 @@ def find(key: str) -> Path | None:
     """Return the folder of that key, None where there is none whose files are as written."""
     folder = cache_folder() / key
     try:
-        sums = json.loads((folder / _SUMS).read_text(encoding="utf-8"))
+        sums = parsed((folder / _SUMS).read_text(encoding="utf-8"))
         whole = sums == _sums(folder)
     except (OSError, ValueError):
         return None

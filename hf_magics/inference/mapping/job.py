@@ -151,7 +151,7 @@ class _Job:
 
     @property
     def _to(self) -> Path | None:
-        return Path(self.spec.to).expanduser() if self.spec.to else None
+        return path_of(self.spec.to) if self.spec.to else None
 
     def _check_own(self, journal: Journal) -> None:
         """Refuse to replace a file that this job did not write."""

@@ -31,6 +31,7 @@ from hf_magics.inference.mapping.tally import Tally
 from hf_magics.modeling.report import state_notes
 from hf_magics.modeling.store import LoadedModel
 from hf_magics.optional import optional
+from hf_magics.paths import path_of
 from hf_magics.specs import MapSpec
 
 _MOST_LABELS = 10
@@ -81,7 +82,7 @@ class MapResult(WithOutputs):
         plan: Mapping[str, str],
     ) -> MapResult:
         """Return the result of a map that is done."""
-        to = Path(spec.to).expanduser() if spec.to else None
+        to = path_of(spec.to) if spec.to else None
         kept = {} if to else tally.columns()
         told = Told(
             f"{loaded.name} · {type(loaded.model).__name__} · {spec.task} · {spec.source}",

@@ -134,6 +134,7 @@ def test_paths_that_hold_no_image_are_named(load_tiny, tmp_path):
         ("https://example.org/cat.png", "download the file first"),
         ("I like this film", "reads paths of files"),
         ("long " * 2000, "is no path"),
+        ("~nobody_at_all/cat.png", "is no path"),
     ):
         with pytest.raises(InputError) as caught:
             hf.infer(text)
