@@ -95,12 +95,15 @@ class Base(Magics):
         Raises:
             OptionError: There is no label in it.
         """
-        found = self.word_or_object(words)
-        if words and not (found if not isinstance(found, str) else found.strip(" ,")):
+        labels = self.word_or_object(words)
+        given = labels.strip(" ,") if isinstance(labels, str) else labels
+        # by its length: of an array or a Series the truth is an error
+        is_empty = given is None or (hasattr(given, "__len__") and len(given) == 0)
+        if words and is_empty:
             raise OptionError("--labels needs labels, parted by commas: --labels sports,politics")
-        if isinstance(found, str) and found.startswith("["):
+        if isinstance(labels, str) and labels.startswith("["):
             raise OptionError("--labels takes a,b,c or the name of a list, without $ and brackets")
-        return found
+        return labels
 
     def task_words(self, given: Any) -> dict[str, Any]:
         """Return what a line says of a task and its limits, as the verbs take it: all but TO.
@@ -119,7 +122,7 @@ class Base(Magics):
         result.hints = hints_on(asked, method.parser, api.session)
         name = getattr(asked.options, "output", "")
         if name:
-            bind(name, result, self.shell)
+            bind(name, result, self.shell, self.variables)
         shown = result
         if hasattr(result, "kept_in"):
             shown = result.kept_in(api.session.kept, self.settings.outputs_bytes)

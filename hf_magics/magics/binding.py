@@ -57,8 +57,14 @@ def _count(inputs: Any) -> int | None:
     return len(inputs)
 
 
-def bind(name: str, result: Shown, shell: Any) -> None:
+def bind(name: str, result: Shown, shell: Any, variables: Mapping[str, Any]) -> None:
     """Bind a result to a variable, or its values to the column of a table.
+
+    Args:
+        name: As in `check_output`.
+        result: What is bound.
+        shell: The shell whose notebook gets the variable.
+        variables: Where the table is: in a function, among its own.
 
     Raises:
         OptionError: A column is wanted, and the result has no main value an input.
@@ -73,7 +79,7 @@ def bind(name: str, result: Shown, shell: Any) -> None:
             f"-o {name}: this answer has no main value an input for a column; "
             "-o NAME binds the result, and its .df has the rows"
         )
-    frame = shell.user_ns[table]
+    frame = variables[table]
     if len(values) != len(frame):
         raise OptionError(
             f"-o {name}: {table} has {plural(len(frame), 'row')}, and the answers are "

@@ -1,5 +1,6 @@
 """``-o``: a variable for the result, a column of a table for its values."""
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
@@ -28,6 +29,20 @@ def test_a_column_gets_the_label_of_each_row(headed, frame, line):
     assert list(headed.ip.user_ns["df"]["text"]) == TEXTS
     assert list(headed.ip.user_ns["df"]["label"]) == list(result.values)
     assert [row["label"] for row in result.records()] == list(result.values)
+
+
+def test_the_table_of_a_function_gets_its_column(headed):
+    """The line reads its variables where it stands, and writes there too."""
+    headed.ip.push({"TEXTS": TEXTS, "pd": pd, "df": "another"})
+    headed.run(
+        "def labelled():\n"
+        "    df = pd.DataFrame({'text': TEXTS})\n"
+        "    %hf_infer -i df.text -o df.label\n"
+        "    return df"
+    )
+    table = headed.run("labelled()")
+    assert len(table["label"].dropna()) == 3
+    assert headed.ip.user_ns["df"] == "another"
 
 
 @pytest.mark.parametrize(
@@ -91,6 +106,12 @@ def test_labels_come_from_a_list_of_the_notebook_too(headed):
     headed.ip.push({"topics": ["sports", "world politics", "sports"]})
     result = headed.run("%hf_infer -m nli --labels topics -q Hello!")
     assert {row["label"] for row in result.records()} == {"sports", "world politics"}
+    for kind in (pd.Series, np.array):  # which are neither true nor false
+        headed.ip.push({"topics_too": kind(["sports", "world politics"])})
+        again = headed.run("%hf_infer -m nli --labels topics_too -q Hello!")
+        assert again.records() == result.records()
+    headed.ip.push({"none_at_all": pd.Series([], dtype=str)})
+    assert "--labels needs labels" in headed.error("%hf_infer -m nli --labels none_at_all Hello!")
     assert "--labels needs labels" in headed.error("%hf_infer -m nli --labels , Hello!")
     assert "the name of a list" in headed.error("%hf_infer -m nli --labels $topics Hello!")
 
