@@ -113,7 +113,8 @@ def _fold(fold: Fold, width: int) -> str:
     summary = _wrapped(fold.summary, width)
     drawn = _parts(fold.parts[:_MOST_FOLDED], width)
     hidden = len(fold.parts) - _MOST_FOLDED
-    more = f"\n\n… {hidden} more are not shown in text" if hidden > 0 else ""
+    are = "is" if hidden == 1 else "are"
+    more = f"\n\n… {hidden} more {are} not shown in text" if hidden > 0 else ""
     return f"{summary}\n{'-' * broadest(summary)}\n{drawn}{more}"
 
 

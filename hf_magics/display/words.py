@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 _NONE: Mapping[str, str] = MappingProxyType({})
@@ -31,6 +31,11 @@ def sentence_list(names: Iterable[str], most: int = 12) -> str:
         return "nothing"
     shown = ", ".join(listed[:most])
     return shown if len(listed) <= most else f"{shown} and {len(listed) - most} more"
+
+
+def line_numbers(numbers: Sequence[int]) -> str:
+    """Return ``"line 3"`` or ``"lines 1, 3"``."""
+    return f"line{'s' if len(numbers) > 1 else ''} {sentence_list(map(str, numbers))}"
 
 
 def one_line(text: object) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hf_magics.display.markdown import markdown
+from hf_magics.display.numbers import plural
 from hf_magics.display.words import nearest, sentence_list
 from hf_magics.errors import InputError, OptionError, SessionNameError
 from hf_magics.export.pages import CodeResult
@@ -49,7 +50,7 @@ def _as_it_is(code: str) -> str:
 
 
 def _heading(spec: CodeSpec, count: int) -> str:
-    return f"{spec.name or 'The session'} in {count} steps"
+    return f"{spec.name or 'The session'} in {plural(count, 'step')}"
 
 
 def _chosen(spec: CodeSpec, session: Session) -> list[Step]:

@@ -40,9 +40,9 @@ class CodeResult(Shown):
             parts = (Code(self._main.rstrip("\n"), "python"), whole)
         said = [Note(f"written to {self.path}", "info")] if self.path else []
         if self._lost:
-            said.append(
-                Note(f"the first {plural(self._lost, 'step')} of the session are forgotten")
-            )
+            are = "is" if self._lost == 1 else "are"
+            steps = plural(self._lost, "step")
+            said.append(Note(f"the first {steps} of the session {are} forgotten"))
         return Page(self._title, parts, tuple(said))
 
     def __repr__(self) -> str:

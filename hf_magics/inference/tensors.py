@@ -12,6 +12,8 @@ import torch
 from torch._tensor_str import printoptions  # what torch.set_printoptions sets, for one block
 from transformers.cache_utils import Cache, EncoderDecoderCache
 
+from hf_magics.display.numbers import plural, shape
+
 _HEAT_ROWS, _HEAT_COLUMNS = 8, 32
 _EDGE = 3
 _MOST_LINES = 24
@@ -114,7 +116,8 @@ def corner(tensor: torch.Tensor) -> str:
     with printoptions(threshold=0, edgeitems=_EDGE):
         lines = str(inner).splitlines()
     if len(lines) > _MOST_LINES:
-        lines = [*lines[:_MOST_LINES], f"… {len(lines) - _MOST_LINES} more lines"]
+        more = plural(len(lines) - _MOST_LINES, "more line")
+        lines = [*lines[:_MOST_LINES], f"… {more}"]
     prefix = "" if inner is tensor else f"[{', '.join('0' * (tensor.dim() - inner.dim()))}] = "
     return prefix + "\n".join(lines)
 
@@ -182,8 +185,8 @@ def other(name: str, leaf: Any) -> OtherSummary:
         return OtherSummary(name, type(leaf).__name__, str(leaf)[:200])
     tensors = [one for one in _cache_tensors(leaf) if isinstance(one, torch.Tensor)]
     nbytes = sum(one.numel() * one.element_size() for one in tensors)
-    shapes = list(dict.fromkeys(" × ".join(map(str, one.shape)) for one in tensors))
-    words = f"{len(tensors)} tensors of {', '.join(shapes[:3])}" if tensors else "empty"
+    shapes = list(dict.fromkeys(shape(one.shape) for one in tensors))
+    words = f"{plural(len(tensors), 'tensor')} of {', '.join(shapes[:3])}" if tensors else "empty"
     return OtherSummary(name, type(leaf).__name__, words, nbytes)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from hf_magics.display.words import sentence_list
+from hf_magics.display.words import line_numbers
 from hf_magics.errors import InputError
 from hf_magics.inference import tokenizing
 from hf_magics.inference.generation.results import readable
@@ -157,10 +157,10 @@ def _notes_on(loaded: LoadedModel, encoded: Encoded, lines: Sequence[ScoredLine]
     """Say what makes these scores other than they seem."""
     said = [*state_notes(loaded, "scores"), *tokenizing.notes_on(encoded)]
     numbered = list(enumerate(lines, 1))
-    if wrong := [str(at) for at, line in numbered if any(map(_is_nan, line.scores.values()))]:
-        said.append(f"logits that are not numbers (NaN, Inf) in line {sentence_list(wrong)}")
-    if empty := [str(at) for at, line in numbered if not line.scores]:
-        said.append(f"no token to score in line {sentence_list(empty)}")
+    if wrong := [at for at, line in numbered if any(map(_is_nan, line.scores.values()))]:
+        said.append(f"logits that are not numbers (NaN, Inf) in {line_numbers(wrong)}")
+    if empty := [at for at, line in numbered if not line.scores]:
+        said.append(f"no token to score in {line_numbers(empty)}")
     return said
 
 

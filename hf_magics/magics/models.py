@@ -74,7 +74,8 @@ class ModelMagics(Base):
             only(asked, 0, "%hf_load -i VAR")
             only_options(asked, {"input", "name", "tokenizer", "replace"}, "%hf_load -i VAR")
             model = look_up(o.input, self.variables)
-            return api.add(model, tokenizer if o.tokenizer else None, o.name, replace=o.replace, variable=o.input)
+            given = tokenizer if o.tokenizer else None
+            return api.add(model, given, o.name, replace=o.replace, variable=o.input)
         only(asked, 1, "%hf_load SOURCE")
         words = _words(o, "name", "task", "class_", "revision", "gguf", "dtype", "device", "attn")
         words |= _words(o, "trust_remote_code", "offline", "replace")

@@ -284,10 +284,19 @@ def _that_fits(names: list[str], total: int, count: int) -> str:
     for name, size in zip(names, (total, count), strict=True):
         if size <= 0:
             return f": {name} must be at least 1"
-    divisors = [one for one in range(1, total + 1) if total % one == 0]
-    close = min(divisors, key=lambda one: abs(one - count))
+    close = _nearest_divisor(total, count)
     upper = (total // count + 1) * count
     return f": {names[0]}={upper} or {names[1]}={close} would fit"
+
+
+def _nearest_divisor(total: int, count: int) -> int:
+    """Return the divisor nearest to a count, the smaller of two: found from there outwards.
+
+    A size that was mistyped may have billions of numbers below it.
+    """
+    start = min(count, total)
+    around = (one for far in range(start) for one in (start - far, start + far))
+    return next(one for one in around if total % one == 0)
 
 
 def _reason(error: Exception) -> str:

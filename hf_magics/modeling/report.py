@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from hf_magics.display.numbers import shape
 from hf_magics.display.parts import Column, Note, Table
 from hf_magics.display.words import sentence_list
 from hf_magics.modeling.store import LoadedModel
@@ -162,9 +163,5 @@ def _block(weight: str) -> str:
 
 
 def _shapes(name: str, *shapes: Any) -> tuple[str, str, str]:
-    found, wanted = ("?", "?") if len(shapes) != 2 else (_shape(one) for one in shapes)  # noqa: PLR2004
+    found, wanted = ("?", "?") if len(shapes) != 2 else map(shape, shapes)  # noqa: PLR2004
     return name, found, wanted
-
-
-def _shape(size: Any) -> str:
-    return " × ".join(str(part) for part in size)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from safetensors import safe_open
 
-from hf_magics.display.numbers import size
+from hf_magics.display.numbers import shape, size
 from hf_magics.errors import OptionError
 from hf_magics.modeling import placement
 from hf_magics.modeling.checkpoints import Checkpoint
@@ -88,8 +88,8 @@ def arguments_for(
     for name, one in shared.items():
         if one.shape != own[name].shape:
             raise OptionError(
-                f"{name} is {_shape(one)} in {donor.name} and {_shape(own[name])} here: --share "
-                "takes no FIELD=VALUE that changes the backbone"
+                f"{name} is {shape(one.shape)} in {donor.name} and {shape(own[name].shape)} here: "
+                "--share takes no FIELD=VALUE that changes the backbone"
             )
     # checkpoints name the backbone's weights with its prefix or without it
     known = {*shared, *(f"{chosen.base_model_prefix}.{name}" for name in shared)}
@@ -147,10 +147,6 @@ def sharers(loaded: LoadedModel, session: Session) -> list[str]:
     mine = storages(loaded.torch_model)
     others = (name for name in session if session[name] is not loaded)
     return [one for one in others if not mine.keys().isdisjoint(storages(session[one].torch_model))]
-
-
-def _shape(tensor: torch.Tensor) -> str:
-    return " × ".join(map(str, tensor.shape))
 
 
 def _stored(found: Checkpoint, known: Iterable[str]) -> Iterator[tuple[str, torch.Tensor]]:

@@ -173,6 +173,11 @@ def test_folds_are_short():
     assert "… 30 more lines" in drawn
 
 
+@pytest.mark.parametrize(("parts", "said"), [(4, "1 more is not"), (5, "2 more are not")])
+def test_a_fold_says_how_many_parts_it_leaves_out(parts, said):
+    assert f"… {said} shown in text" in render(Fold("Details", (Text("part"),) * parts))
+
+
 def test_huge_pages_are_cut():
     """A table of 10,000 rows and a string of 1 MB stay under 64 KiB and say what they lack."""
     rows = tuple(tuple(f"{at}.{cell}" for cell in range(8)) for at in range(10_000))

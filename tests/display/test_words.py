@@ -2,7 +2,7 @@
 
 import pytest
 
-from hf_magics.display.words import nearest
+from hf_magics.display.words import line_numbers, nearest
 from hf_magics.modeling import catalog
 
 BERT = ["hidden_size", "num_hidden_layers", "num_attention_heads", "layer_norm_eps", "_hidden"]
@@ -30,3 +30,8 @@ def test_what_is_not_there_is_not_meant():
     assert nearest("dim", ["vocab_size"], catalog.MEANT) == ""
     assert nearest("dim", BERT) == ""
     assert nearest("layers", ["n_layers"], catalog.MEANT) == "; did you mean 'n_layers'?"
+
+
+@pytest.mark.parametrize(("numbers", "said"), [([3], "line 3"), ([1, 12], "lines 1, 12")])
+def test_lines_are_named_by_their_numbers(numbers, said):
+    assert line_numbers(numbers) == said

@@ -213,6 +213,15 @@ def test_of_very_many_steps_the_first_are_forgotten(session, minilm, monkeypatch
     assert result.code.count("BertModel(config)") == 1
     assert "the first 2 steps of the session are forgotten" in result._repr_html_()
     run_home(result.code)
+    monkeypatch.setattr(session, "forgotten", 1)
+    assert "the first 1 step of the session is forgotten" in hf.code(all=True)._repr_html_()
+
+
+def test_a_session_of_one_step_that_was_repeated_counts_one(session, minilm):
+    hf.new("bert", hidden_size=32, num_hidden_layers=1, num_attention_heads=2, name="it", seed=1)
+    for _ in range(2):
+        hf.use("it")
+    assert "in 1 step<" in hf.code("it")._repr_html_()
 
 
 def test_what_is_filled_in_is_not_overwritten(session, minilm):

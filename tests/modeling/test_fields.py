@@ -4,7 +4,7 @@ import pytest
 
 import hf_magics
 from hf_magics.errors import ConfigError
-from hf_magics.modeling import architectures
+from hf_magics.modeling import architectures, fields
 from hf_magics.modeling.creating import make_config
 from tests.inference.plain import TINY
 from tests.modeling.test_creating import CLIP_VISION
@@ -38,8 +38,8 @@ def test_words_become_values(shell):
 def test_an_encoder_decoder_is_told_where_its_decoder_starts(hf):
     """T5's config declares neither of the two, and transformers reads both of it."""
     tasks = '{"summarization": {"prefix": "summarize: "}}'
-    fields = {"decoder_start_token_id": "0", "task_specific_params": tasks}
-    made = hf.new("t5", task="summarization", **fields, **TINY["t5"])
+    given = {"decoder_start_token_id": "0", "task_specific_params": tasks}
+    made = hf.new("t5", task="summarization", **given, **TINY["t5"])
     assert made.config.decoder_start_token_id == 0
     assert made.model.generation_config.decoder_start_token_id == 0
     assert made.config.task_specific_params == {"summarization": {"prefix": "summarize: "}}
@@ -135,6 +135,20 @@ def test_the_advice_on_sizes_is_right(hf):
         hf.new("bert", **BERT | {"hidden_size": 100, "num_attention_heads": 12})
     hf.new("bert", **BERT | {"hidden_size": 108, "num_attention_heads": 12})
     hf.new("bert", **BERT | {"hidden_size": 100, "num_attention_heads": 10})
+
+
+def test_the_advice_on_a_size_of_billions_comes_at_once(hf):
+    """Not after a look at each of the numbers below it, which would take centuries."""
+    with pytest.raises(ConfigError, match="num_attention_heads=1 would fit"):
+        hf.new("bert", **BERT | {"hidden_size": 2**61 - 1, "num_attention_heads": 12})
+
+
+@pytest.mark.parametrize("total", [1, 12, 97, 100])
+def test_the_nearest_divisor_is_that_among_all(total):
+    for count in range(1, 130):
+        divisors = [one for one in range(1, total + 1) if total % one == 0]
+        nearest = min(divisors, key=lambda one: abs(one - count))
+        assert fields._nearest_divisor(total, count) == nearest
 
 
 def test_heads_alone_are_enough_for_a_llama(hf):

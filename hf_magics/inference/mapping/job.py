@@ -127,10 +127,10 @@ class _Job:
     def said_of_interrupt(self) -> str:
         """Say what is kept where the job was interrupted, and how to go on."""
         rows = f"interrupted after {plural(self.tally.rows, 'finished row')}"
-        it = "it is" if self.tally.rows == 1 else "they are"
+        it, are = ("it is", "is") if self.tally.rows == 1 else ("they are", "are")
         if self._folder:
             return f"{rows}: {it} kept in {self._folder}, and the same line goes on from there"
-        return f"{rows}, which are lost: --checkpoint DIR or --to FILE keeps what is finished"
+        return f"{rows}, which {are} lost: --checkpoint DIR or --to FILE keeps what is finished"
 
     def how(self) -> dict[str, str]:
         """Return how it was run, for the page."""

@@ -25,7 +25,7 @@ from hf_magics.display.parts import (
     facts,
 )
 from hf_magics.errors import InputError
-from hf_magics.inference.answering.words import shortened
+from hf_magics.inference.answering.words import left_out, shortened
 from hf_magics.inference.held import WithOutputs
 from hf_magics.inference.mapping.tally import Tally
 from hf_magics.modeling.report import state_notes
@@ -186,11 +186,10 @@ def _counted(told: Told) -> Table:
         (label, f"{count:,}", Bar(count / total, f"{count / total:.1%}"))
         for label, count in told.counts[:_MOST_LABELS]
     )
-    more = len(told.counts) - len(rows)
-    left_out = f"{plural(more, 'more')}: .df has them" if more > 0 else ""
     name = next(iter(told.answers), "answer")
     columns = (Column(name), Column("rows", "right"), Column("share"))
-    return Table(columns, rows, "How often each came", left_out)
+    more = left_out(len(told.counts), len(rows))
+    return Table(columns, rows, "How often each came", more)
 
 
 def _first(told: Told) -> Table:

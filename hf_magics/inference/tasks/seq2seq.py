@@ -9,7 +9,7 @@ import torch
 
 from hf_magics.display.numbers import number, plural
 from hf_magics.display.parts import Cell, Column, Table
-from hf_magics.display.words import sentence_list
+from hf_magics.display.words import line_numbers, sentence_list
 from hf_magics.errors import OptionError
 from hf_magics.inference import checks, tokenizing
 from hf_magics.inference.answering import writing
@@ -273,13 +273,12 @@ def _why(ending: Ending, most: int) -> str:
 def _notes(done: Done, written: _Written) -> list[str]:
     """Say what was cut off, what is left to chance, and what had no effect."""
     model, wanted = done.request.loaded.model, writing.asked(done.request)
-    cut = [str(at) for at, ends in enumerate(written.endings, 1) if any(one.cut for one in ends)]
+    cut = [at for at, ends in enumerate(written.endings, 1) if any(one.cut for one in ends)]
     said = writing.notes_on(model, written.arguments, wanted)
     if cut:
-        lines = f"line{'s' if len(cut) > 1 else ''} {sentence_list(cut)}"
         said.insert(
             0,
-            f"the output of {lines} was cut off at {plural(written.most, 'token')}: "
+            f"the output of {line_numbers(cut)} was cut off at {plural(written.most, 'token')}: "
             f"{writing.more_than(model, written.most)}",
         )
     if writing.number_of_beams(model, written.arguments) > 1 and not written.scores:

@@ -15,6 +15,7 @@ from hf_magics.errors import (
     OptionError,
     SaveError,
 )
+from hf_magics.inference.mapping.results import Told, _counted
 from hf_magics.modeling.elsewhere import About, EngineModel
 from hf_magics.modeling.store import Origin
 from hf_magics.snippets import Snippet
@@ -208,3 +209,24 @@ def test_a_head_that_reads_the_last_place_finds_the_text_there(session, minilm):
     assert len(set(expected)) > 1
     assert list(hf.map(texts, task="text-classification").values) == expected
     assert list(hf.infer(texts, task="text-classification").values) == expected
+
+
+def test_labels_that_have_no_row_on_the_page_are_counted():
+    told = Told(
+        title="",
+        number=0,
+        rows=13,
+        seconds=1.0,
+        rows_run=13,
+        tokens_run=0,
+        speed_seconds=1.0,
+        first=(),
+        errors=(),
+        column="text",
+        path="",
+        counts=tuple((f"label {at}", 1) for at in range(13)),
+        answers={"label": 0},
+        file_bytes=0,
+        how={},
+    )
+    assert _counted(told).left_out == "3 more rows: .df has them all"

@@ -18,6 +18,7 @@ from hf_magics.errors import (
     SaveError,
 )
 from hf_magics.inference.mapping.worker import Worker
+from hf_magics.inference.tasks.embed import Embed
 from tests.inference.mapping.rows import rows_of
 
 ROOT = Path(__file__).parents[3]
@@ -73,8 +74,15 @@ def test_an_interrupt_says_what_is_kept(small, tmp_path, short_windows, monkeypa
     stopped_after(monkeypatch, 2, KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt, match=r"32 finished rows.*same line goes on"):
         hf.map(rows_of(70), task="embed", to=str(tmp_path / "out.parquet"))
-    with pytest.raises(MapInterruptedError, match="--checkpoint DIR"):
+    with pytest.raises(MapInterruptedError, match=r"rows, which are lost: --checkpoint DIR"):
         hf.map(rows_of(70), task="embed")
+
+
+def test_an_interrupt_after_one_row_counts_one(small, monkeypatch):
+    monkeypatch.setattr(Embed, "window", 1)
+    stopped_after(monkeypatch, 1, KeyboardInterrupt())
+    with pytest.raises(MapInterruptedError, match=r"1 finished row, which is lost"):
+        hf.map(rows_of(3), task="embed")
 
 
 def test_a_checkpoint_without_a_file_gives_the_answers_here(
