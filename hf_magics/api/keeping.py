@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from hf_magics.errors import OptionError
 from hf_magics.first_import import first_import
 from hf_magics.interrupts import orderly_interrupts
 from hf_magics.modeling.store import session
@@ -258,9 +259,12 @@ def save(
     ``where`` is the folder, or the name of a model and the folder.
 
     Raises:
-        HFMagicsError: It can't be written there; what was there is as it was.
+        HFMagicsError: It is neither, or can't be written there; what was there is as it was.
     """
     from hf_magics.specs import SaveSpec
+
+    if len(where) not in (1, 2):
+        raise OptionError("a save takes a folder, or the name of a model and a folder")
 
     with first_import():
         from hf_magics.modeling import saving

@@ -36,10 +36,14 @@ def show_tokens(
     Raises:
         SessionNameError: No such model.
         TokenizerError: It has no tokenizer.
-        InputError: The text is empty, or an ID is outside the vocabulary.
+        InputError: The text is empty, an ID is outside the vocabulary, or IDs are to be cut.
     """
     models = [session.get(name) for name in spec.names or ("",)]
     spec = dataclasses.replace(spec, names=tuple(loaded.name for loaded in models))
+    if spec.ids and (spec.max_length is not None or spec.padding):
+        raise InputError(
+            "token IDs are decoded as they are: --max-length and --padding are for texts"
+        )
     if spec.padding not in {"", *_PADDINGS}:
         raise InputError(f"--padding is one of {', '.join(_PADDINGS)}, not '{spec.padding}'")
     results = [tokens_of(loaded, spec, settings) for loaded in models]

@@ -38,6 +38,8 @@ def compare(
             "texts, token IDs or a dictionary of tensors are needed, not "
             f"{kind_of_thing(inputs.things[0])}"
         )
+    if inputs is None and spec.max_length is not None:
+        raise OptionError("--max-length cuts what is run, and there is nothing to run: give a text")
     logged: list[str] = []
     with watched(f"comparing {spec.name} and {spec.other}", notes=logged):
         ran = run_both(models, inputs, spec.max_length) if inputs is not None else None

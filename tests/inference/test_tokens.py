@@ -272,6 +272,12 @@ def test_wrong_options_are_named(bert, asked, said):
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize("asked", [{"max_length": 2}, {"padding": "longest"}], ids=str)
+def test_what_does_nothing_to_token_ids_is_refused(bert, asked):
+    with pytest.raises(InputError, match="--max-length and --padding are for texts"):
+        hf.tokens([[101, 7592, 102], [101, 102]], **asked)
+
+
 def test_wrong_input_is_named(bert, tiny):
     """Empty text, no text, foreign IDs, and a model without tokenizer are one line each."""
     for value, said in (

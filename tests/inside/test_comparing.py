@@ -229,6 +229,7 @@ def test_a_page_of_many_layers_is_small(session):
         ("%hf_compare bert other -i image", "texts, token IDs or a dictionary"),
         ("%hf_compare bert other -i far", "outside"),
         ("%hf_compare bert other --depth 3", "no option"),
+        ("%hf_compare bert other --max-length 3", "there is nothing to run"),
     ],
 )
 def test_bad_input_is_answered_in_one_line(shell, line, said):

@@ -8,7 +8,7 @@ import transformers
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer, BertConfig, BertForMaskedLM, BertModel
 
-from hf_magics.errors import SaveError, SessionNameError
+from hf_magics.errors import OptionError, SaveError, SessionNameError
 from hf_magics.modeling import comparing, saving
 from tests.modeling.test_creating import TYPES, as_words
 from tests.modeling.tiny import BERT, DECODER, same, state_of, states_of_scripts, vocabulary
@@ -259,3 +259,9 @@ def test_an_unknown_model_is_named(hf, bert, tmp_path):
     with pytest.raises(SessionNameError, match="no model named 'brt'; loaded: bert"):
         hf.save(str(tmp_path / "out"), name="brt")
     assert names_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("where", [(), ("bert", "another", "out")])
+def test_what_is_neither_a_folder_nor_a_model_and_a_folder_is_refused(hf, bert, where):
+    with pytest.raises(OptionError, match="a folder, or the name of a model and a folder"):
+        hf.save(*where)

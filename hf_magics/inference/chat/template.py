@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hf_magics.display.words import one_line, sentence_list
-from hf_magics.errors import InputError, TokenizerError
+from hf_magics.errors import HFMagicsError, InputError, TokenizerError
 from hf_magics.inference import tokenizing
 from hf_magics.inference.asking import asking
 from hf_magics.inference.chat.conversation import Message, Talk
@@ -105,8 +105,10 @@ def check_room(
 
 def _applied(loaded: LoadedModel, messages: list[Message], **words: Any) -> Any:
     try:
-        with loaded.lock:
+        with asking(loaded):
             return loaded.tokenizer.apply_chat_template(messages, **words)
+    except HFMagicsError:
+        raise
     except Exception as error:  # it is a program of whoever made the checkpoint
         raise InputError(
             f"the chat template of {loaded.name} refuses this: {one_line(error)[:300]}"

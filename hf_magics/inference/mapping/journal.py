@@ -15,11 +15,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from hf_magics.display.words import one_line
 from hf_magics.errors import InputError, SaveError
 from hf_magics.inference.mapping.sinks import assemble, read_part, write_part
 from hf_magics.inference.mapping.sources import Window
 from hf_magics.inference.mapping.tables import Table
 from hf_magics.inference.mapping.worker import Finished
+from hf_magics.literals import parsed
+from hf_magics.optional import optional
 
 _FORMAT = 4
 _JOB, _WINDOWS, _LOCK = "job.json", "windows.jsonl", "lock"
@@ -91,7 +94,7 @@ class Journal:
             to: The file that a new job is to write; what is there by that name is to be replaced.
 
         Raises:
-            InputError: The folder has another job.
+            InputError: The folder has another job, or is damaged.
             SaveError: The folder can't be written.
         """
         with _writing(self.folder):
@@ -112,9 +115,18 @@ class Journal:
         self.entries.append(entry)
 
     def tables(self) -> Iterator[Table]:
-        """Yield the finished windows in order."""
+        """Yield the finished windows in order.
+
+        Raises:
+            InputError: One can't be read.
+        """
+        arrow = optional("pyarrow", extra="data")
         for number in range(len(self.entries)):
-            yield read_part(self.folder, number)
+            try:
+                table = read_part(self.folder, number)
+            except (OSError, arrow.ArrowException) as error:
+                raise _damaged(self.folder, f"a part is: {one_line(error)[:80]}") from error
+            yield table
 
     def deliver(self, to: Path, *, keep: bool) -> None:
         """Put all windows into one file, and let go of the parts if they are not to be kept.
@@ -159,7 +171,15 @@ class Journal:
 
     def _read(self, name: str) -> dict[str, Any]:
         path = self.folder / name
-        found: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+        return self._object(path.read_bytes(), name) if path.is_file() else {}
+
+    def _object(self, text: str | bytes, name: str) -> dict[str, Any]:
+        try:
+            found = parsed(text)
+        except ValueError as error:
+            raise _damaged(self.folder, f"{name} is no JSON") from error
+        if not isinstance(found, dict):
+            raise _damaged(self.folder, f"{name} holds no object")
         return found
 
     def _forget(self) -> None:
@@ -187,7 +207,7 @@ class Journal:
             begun = {**job, "plan": plan(), "replaces": replaces}
             _write_json(path, begun)
             return begun
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        found = self._read(_JOB)
         other = next((name for name, value in job.items() if found.get(name) != value), None)
         if other is not None:
             raise InputError(
@@ -199,11 +219,18 @@ class Journal:
     def _read_entries(self) -> None:
         """Read the lines of finished windows; one that was cut off is taken away."""
         path = self.folder / _WINDOWS
-        text = path.read_text(encoding="utf-8") if path.is_file() else ""
-        whole, _, cut_off = text.rpartition("\n")
-        self.entries = [Entry(**json.loads(line)) for line in whole.splitlines()]
+        text = path.read_bytes() if path.is_file() else b""
+        whole, _, cut_off = text.rpartition(b"\n")
+        try:
+            self.entries = [Entry(**self._object(line, _WINDOWS)) for line in whole.splitlines()]
+        except TypeError as error:
+            raise _damaged(self.folder, f"{_WINDOWS} has other fields") from error
         if cut_off:
-            _write(path, f"{whole}\n" if whole else "")
+            _write(path, f"{whole.decode()}\n" if whole else "")
+
+
+def _damaged(folder: Path, why: str) -> InputError:
+    return InputError(f"the checkpoint {folder} is damaged ({why}): --overwrite begins anew")
 
 
 def folder_beside(to: Path) -> Path:

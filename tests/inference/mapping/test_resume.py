@@ -207,3 +207,26 @@ def test_a_full_disk_keeps_what_is_finished(small, tmp_path, short_windows, shar
     assert not list(tmp_path.glob("*.new"))
     hf.map(rows_of(200), task="embed", to=str(to))
     assert to.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("job.json", b"{"),
+        ("job.json", b"[]"),
+        ("windows.jsonl", b"{}\nx\n"),
+        ("windows.jsonl", b"\xff\n"),
+        ("windows.jsonl", b'{"start": 0}\n'),
+        ("window-000000.arrow", b""),
+        ("window-000001.arrow", b"ARROW1" * 9),
+    ],
+)
+def test_a_checkpoint_that_is_damaged_is_one_line(small, tmp_path, short_windows, name, content):
+    """It names the way on, which works."""
+    words = {"task": "embed", "checkpoint": str(tmp_path / "kept"), "batch_tokens": 4_096}
+    vectors = hf.map(rows_of(40), **words).embeddings
+    (tmp_path / "kept" / name).write_bytes(content)
+    with pytest.raises(InputError, match=r"kept is damaged .*--overwrite begins anew") as caught:
+        hf.map(rows_of(40), **words)
+    assert "\n" not in str(caught.value)
+    np.testing.assert_array_equal(hf.map(rows_of(40), **words, overwrite=True).embeddings, vectors)
