@@ -106,13 +106,13 @@ class Meter:
     @contextlib.contextmanager
     def part(self, label: str) -> Iterator[Meter]:
         """Name a part of the work for the length of the block."""
-        before = self.label
+        before, started = self.label, self._part_started
         self.label, self._text = label, ""
         self._part_started = time.monotonic()
         try:
             yield self
         finally:
-            self.label, self._text = before, ""
+            self.label, self._text, self._part_started = before, "", started
 
     def _show(self, text: str) -> None:
         with self._lock:
@@ -143,7 +143,7 @@ def progress(label: str) -> Iterator[Meter]:
         with outer.part(label) as meter:
             yield meter
         return
-    meter = Meter(label, _makers[-1])
+    meter = Meter(label, _maker.get())
     before = _current.set(meter)
     try:
         yield meter
@@ -155,14 +155,15 @@ def progress(label: str) -> Iterator[Meter]:
 @contextlib.contextmanager
 def lines_from(make_line: Callable[[], Line]) -> Iterator[None]:
     """Show the lines of this block elsewhere than in a terminal."""
-    _makers.append(make_line)
+    before = _maker.set(make_line)
     try:
         yield
     finally:
-        _makers.pop()
+        _maker.reset(before)
 
 
-_makers: list[Callable[[], Line]] = [TerminalLine]
+# of each thread its own: two that leave in the order in which they came would take each other's
+_maker: ContextVar[Callable[[], Line]] = ContextVar("maker of lines", default=TerminalLine)
 _current: ContextVar[Meter | None] = ContextVar("meter", default=None)
 
 

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import TextIO
 
 from hf_magics.display.progress import Line, Nowhere, lines_from
@@ -103,10 +104,11 @@ def stream() -> Iterator[Stream | None]:
 
     Lines of progress of the block are shown in the same place, and at the end it is empty.
     """
-    if _makers[-1] is None:
+    make_place = _maker.get()
+    if make_place is None:
         yield None
         return
-    shown = Stream(_makers[-1]())
+    shown = Stream(make_place())
     try:
         with lines_from(shown.line):
             yield shown
@@ -117,11 +119,11 @@ def stream() -> Iterator[Stream | None]:
 @contextlib.contextmanager
 def streams_from(make_place: Callable[[], Line]) -> Iterator[None]:
     """Show the text that is written in this block."""
-    _makers.append(make_place)
+    before = _maker.set(make_place)
     try:
         yield
     finally:
-        _makers.pop()
+        _maker.reset(before)
 
 
 @contextlib.contextmanager
@@ -131,7 +133,7 @@ def silent() -> Iterator[None]:
         yield
 
 
-_makers: list[Callable[[], Line] | None] = [None]
+_maker: ContextVar[Callable[[], Line] | None] = ContextVar("maker of places", default=None)
 
 
 def _wrapped(text: str, width: int) -> list[str]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import pty
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tqdm import tqdm
 
 from hf_magics.display import progress as module
-from hf_magics.display.progress import TerminalLine, lines_from, progress
+from hf_magics.display.progress import Nowhere, TerminalLine, lines_from, progress
 
 
 @pytest.fixture
@@ -68,6 +71,44 @@ def test_a_block_inside_shares_the_line(said):
             inner.at_once()
         outer.at_once()
     assert said == ["downloading …", "loading …", ""]
+
+
+def test_the_speed_of_a_block_is_its_own_again_after_one_inside(said):
+    """The bytes of the outer one came in all of its time, and not since the inner one began."""
+    with progress("outer") as meter:
+        begun = meter._part_started
+        with progress("inner"):
+            assert meter._part_started > begun
+        assert meter._part_started == begun
+
+
+def test_each_thread_has_its_lines_where_it_wants_them():
+    """Also where two leave in the order in which they came: neither takes the other's."""
+
+    def places(begin: threading.Event, end: threading.Event) -> list[type]:
+        begin.wait()
+        with lines_from(Nowhere):
+            there.set()
+            end.wait()
+            with progress("in the thread") as meter:
+                return [meter._make_line]
+
+    class Elsewhere(Nowhere):
+        """Where the lines of this thread go."""
+
+    begin, there, end = threading.Event(), threading.Event(), threading.Event()
+    with ThreadPoolExecutor(1) as pool, contextlib.ExitStack() as at_the_end:
+        at_the_end.callback(end.set)  # the pool waits for its thread
+        with lines_from(Elsewhere):
+            found = pool.submit(places, begin, end)
+            begin.set()
+            there.wait()
+            with progress("here") as meter:
+                assert meter._make_line is Elsewhere
+        with progress("behind") as meter:
+            assert meter._make_line is TerminalLine
+        end.set()
+        assert found.result() == [Nowhere]
 
 
 def test_what_cannot_be_seen_is_an_escape(said):

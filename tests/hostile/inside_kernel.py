@@ -45,7 +45,7 @@ def process() -> dict[str, Any]:
         "standard error": sys.stderr is _STDERR,
         "warnings": len(warnings.filters),
         "collector": gc.isenabled(),
-        "lines of progress": (len(progress._makers), len(streaming._makers)),
+        "lines of progress": (repr(progress._maker.get()), repr(streaming._maker.get())),
         "progress": progress._current.get() is not None,
         "handler": repr(signal.getsignal(signal.SIGINT)),
         "longest cell": csv.field_size_limit(),

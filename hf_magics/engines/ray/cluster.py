@@ -45,7 +45,6 @@ def cluster(address: str) -> Iterator[Any]:
         os.environ.setdefault(name, value)
     ray = optional("ray", extra="ray")
     optional("ray.data", extra="ray")
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
     there = ray.is_initialized()
     if not there:
         with progress(f"connecting to Ray at {address}" if address else "starting Ray") as meter:
@@ -124,17 +123,24 @@ def _only_errors() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet_data(ray: Any) -> Iterator[None]:
-    """Set what Ray Data does for the length of the block: order kept, a window a block, no bars."""
+    """Set what Ray Data does for the length of the block: order kept, a window a block, no bars.
+
+    Of what it logs, errors alone.
+    """
+    logger = logging.getLogger("ray.data")
+    level = logger.level
     context = ray.data.DataContext.get_current()
     options = context.execution_options
     names = ("enable_progress_bars", "enable_operator_progress_bars", "target_max_block_size")
     before = {name: getattr(context, name) for name in names if hasattr(context, name)}
+    logger.setLevel(logging.ERROR)
     order, options.preserve_order = options.preserve_order, True
     for name in before:
         setattr(context, name, 1 if name == "target_max_block_size" else False)
     try:
         yield
     finally:
+        logger.setLevel(level)
         options.preserve_order = order
         for name, value in before.items():
             setattr(context, name, value)

@@ -39,9 +39,12 @@ def test_it_comes_and_goes_without_a_word():
     """Started for the job, gone after it; stderr has nothing but our one line of progress."""
     done = run(
         """
-        import ray
+        import logging, ray, ray.data
+        log = logging.getLogger("ray.data")
+        level = log.level
         far = hf.map(ids, task="embed", on="ray")
         assert not ray.is_initialized()
+        assert log.level == level
         import numpy as np
         near = hf.map(ids, task="embed")
         print(np.abs(far.embeddings - near.embeddings).max() < 1e-5)
