@@ -1,4 +1,4 @@
-"""The verbs that write text: generate."""
+"""The verb that writes text: generate."""
 
 from __future__ import annotations
 

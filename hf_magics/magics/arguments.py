@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hf_magics.errors import OptionError
-from hf_magics.magics.options import Asked
+from hf_magics.magics.asked import Asked
 
 
 def only(asked: Asked, count: int, usage: str) -> None:

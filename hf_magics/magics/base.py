@@ -25,26 +25,30 @@ from hf_magics.display.visible import make_visible, visible
 from hf_magics.display.words import one_line
 from hf_magics.errors import HFMagicsError, OptionError, is_full
 from hf_magics.interrupts import orderly_interrupts
+from hf_magics.magics.asked import Asked, pairs, read
 from hf_magics.magics.binding import bind
 from hf_magics.magics.hints import hints_on
 from hf_magics.magics.lines import look_up
-from hf_magics.magics.options import Asked, pairs, read
 from hf_magics.magics.progress import line_maker, stream_maker
 from hf_magics.settings import Settings
 
 _TRAITS: dict[type, type[TraitType[Any, Any]]] = {bool: Bool, int: Int, str: Unicode}
-_AS_THEY_ARE = (
+_TASK_OPTIONS = (  # those that a verb takes as the line gives them
     *("task", "max_length", "template", "multi_label", "from_", "top_k", "aggregate"),
     *("pooling", "beams", "max_new_tokens"),
 )
 _EXAMPLES = "\nExamples:\n"
-_DEFAULTS = {one.name: one for one in fields(Settings)}
+_SETTINGS = {setting.name: setting for setting in fields(Settings)}
+_FULL = (
+    "there is no memory left for this: give fewer or shorter lines, or a smaller --max-length; "
+    "%hf_drop gives back a model's, %hf_models shows which there are"
+)
 
 
 def _trait(name: str) -> Any:
     """Return the configurable trait for a field of `Settings`: its default and its help."""
-    one = _DEFAULTS[name]
-    return _TRAITS[type(one.default)](one.default, **one.metadata).tag(config=True)
+    setting = _SETTINGS[name]
+    return _TRAITS[type(setting.default)](setting.default, **setting.metadata).tag(config=True)
 
 
 class HelpAsked(Exception):  # noqa: N818 - nothing is wrong: the line asks for the usage
@@ -68,7 +72,7 @@ class Base(Magics):
     @property
     def settings(self) -> Settings:
         """The traits as one frozen value."""
-        return Settings(**{name: getattr(self, name) for name in _DEFAULTS})
+        return Settings(**{name: getattr(self, name) for name in _SETTINGS})
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -111,7 +115,7 @@ class Base(Magics):
         Raises:
             OptionError: There is no label in ``--labels``, or no such variable for ``--context``.
         """
-        return {name: getattr(given, name) for name in _AS_THEY_ARE} | {
+        return {name: getattr(given, name) for name in _TASK_OPTIONS} | {
             "labels": self.labels(given.labels),
             "context": look_up(given.context, self.variables) if given.context else None,
             "set": pairs(given.set),
@@ -165,12 +169,6 @@ def magic(method: Callable[..., Shown]) -> Any:
         raise UsageError(message)
 
     return run
-
-
-_FULL = (
-    "there is no memory left for this: give fewer or shorter lines, or a smaller --max-length; "
-    "%hf_drop gives back a model's, %hf_models shows which there are"
-)
 
 
 def usage_of(parser: Any) -> str:

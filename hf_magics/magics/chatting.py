@@ -10,11 +10,11 @@ from IPython.core.magic_arguments import argument
 from hf_magics import api
 from hf_magics.display.shown import Shown
 from hf_magics.errors import InputError
+from hf_magics.magics.asked import Asked, cell_lines, pairs
 from hf_magics.magics.base import Base, magic
 from hf_magics.magics.binding import check_output
-from hf_magics.magics.generation import MODEL, WRITING
 from hf_magics.magics.lines import look_up
-from hf_magics.magics.options import INPUT, OUTPUT, SET, Asked, cell_lines, options, pairs
+from hf_magics.magics.options import INPUT, MODEL, OUTPUT, SET, WRITING, options
 
 _REPLY = tuple(one for one in WRITING if "--beams" not in one.args)  # a reply is streamed
 

@@ -1,4 +1,4 @@
-"""The magics that write text: generate."""
+"""The magic that writes text: generate."""
 
 from __future__ import annotations
 
@@ -7,23 +7,10 @@ from IPython.core.magic_arguments import argument
 
 from hf_magics import api
 from hf_magics.display.shown import Shown
+from hf_magics.magics.asked import pairs, payload
 from hf_magics.magics.base import Base, magic
 from hf_magics.magics.binding import check_output
-from hf_magics.magics.options import INPUT, OUTPUT, SET, WHOLE, options, pairs, payload
-
-MODEL = argument(
-    "-m", "--model", default="", metavar="NAME", help="the model; else the current one"
-)
-WRITING = (
-    argument("--max-new-tokens", type=int, default=None, metavar="N", help="tokens at most"),
-    argument("--temperature", type=float, default=None, metavar="T", help="0 is greedy; else draw"),
-    argument("--top-p", type=float, default=None, metavar="P", help="draw from this probability"),
-    argument("--top-k", type=int, default=None, metavar="K", help="draw from the K likeliest"),
-    argument("--beams", type=int, default=None, metavar="N", help="compare N texts; no streaming"),
-    argument("--seed", type=int, default=None, metavar="N", help="makes what is drawn repeatable"),
-    argument("--stop", action="append", metavar="TEXT", help="end at this text; repeatable"),
-)
-"""How text is written, one prompt or a chat."""
+from hf_magics.magics.options import INPUT, MODEL, OUTPUT, SET, WHOLE, WRITING, options
 
 
 @magics_class

@@ -6,7 +6,8 @@ from collections.abc import Container
 
 from IPython.core.magic_arguments import MagicArgumentParser
 
-from hf_magics.magics.options import Asked, option_names
+from hf_magics.magics.asked import Asked
+from hf_magics.magics.options import option_names
 
 _QUOTES = "\"'"
 

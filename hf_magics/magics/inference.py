@@ -7,18 +7,10 @@ from IPython.core.magic_arguments import argument
 
 from hf_magics import api
 from hf_magics.display.shown import Shown
+from hf_magics.magics.asked import payload
 from hf_magics.magics.base import Base, magic
 from hf_magics.magics.binding import check_output
-from hf_magics.magics.options import (
-    INPUT,
-    LENGTH,
-    OUTPUT,
-    SET,
-    TASK,
-    WHOLE,
-    options,
-    payload,
-)
+from hf_magics.magics.options import INPUT, LENGTH, MODEL, OUTPUT, SET, TASK, WHOLE, options
 
 _CAPTURE = (
     argument(
@@ -79,9 +71,7 @@ class InferenceMagics(Base):
     @magic
     @options(
         "hf_infer [options] TEXT (or %%hf_infer [options], and a cell of text)",
-        argument(
-            "-m", "--model", default="", metavar="NAME", help="the model; else the current one"
-        ),
+        MODEL,
         *TASK,
         INPUT,
         *OUTPUT,

@@ -10,19 +10,10 @@ from IPython.core.magic_arguments import argument
 from hf_magics import api
 from hf_magics.display.shown import Shown
 from hf_magics.magics.arguments import fields_for, no_fields, only
+from hf_magics.magics.asked import Asked, payload
 from hf_magics.magics.base import Base, magic
 from hf_magics.magics.binding import check_output
-from hf_magics.magics.generation import MODEL
-from hf_magics.magics.options import (
-    HEAD,
-    INPUT,
-    LENGTH,
-    OUTPUT,
-    WHOLE,
-    Asked,
-    options,
-    payload,
-)
+from hf_magics.magics.options import HEAD, INPUT, LENGTH, MODEL, OUTPUT, WHOLE, options
 
 
 @magics_class

@@ -52,11 +52,8 @@ class HFMagics(
         return Overview(summaries(self), api.models() if len(api.session) else None)
 
 
-_OWNERS: tuple[type[Base], ...] = (
-    *(HFMagics, ModelMagics, InferenceMagics, MapMagics, GenerationMagics, ChatMagics),
-    *(InsideMagics, TakingMagics),
-)
 # IPython registers the magics of the class itself alone: it has those of its bases as well
+_OWNERS = [owner for owner in HFMagics.__mro__ if issubclass(owner, Base) and owner is not Base]
 HFMagics.magics = {
     kind: {name: method for owner in _OWNERS for name, method in owner.magics[kind].items()}
     for kind in ("line", "cell")

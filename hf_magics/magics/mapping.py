@@ -14,9 +14,8 @@ from hf_magics.errors import OptionError
 from hf_magics.magics.arguments import no_fields, only
 from hf_magics.magics.base import Base, magic
 from hf_magics.magics.binding import check_output
-from hf_magics.magics.generation import MODEL
 from hf_magics.magics.lines import look_up
-from hf_magics.magics.options import LENGTH, OUTPUT, SET, TASK, options
+from hf_magics.magics.options import LENGTH, MODEL, OUTPUT, SET, TASK, options
 from hf_magics.paths import path_of
 
 _USAGE = "%hf_map IN -o OUT | --to FILE"

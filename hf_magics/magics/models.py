@@ -18,20 +18,11 @@ from hf_magics.magics.arguments import (
     only,
     only_options,
 )
+from hf_magics.magics.asked import pairs
 from hf_magics.magics.base import Base, magic
 from hf_magics.magics.letting_go import ShellNotebook
 from hf_magics.magics.lines import look_up
-from hf_magics.magics.options import (
-    ENGINE,
-    HEAD,
-    INPUT,
-    NAME,
-    PLACE,
-    REPLACE,
-    SET,
-    options,
-    pairs,
-)
+from hf_magics.magics.options import ENGINE, HEAD, INPUT, NAME, PLACE, REPLACE, SET, options
 
 
 @magics_class

@@ -3,8 +3,8 @@
 import pytest
 
 from hf_magics.errors import OptionError
+from hf_magics.magics.asked import Asked, read
 from hf_magics.magics.magics import HFMagics
-from hf_magics.magics.options import Asked, read
 
 VARIABLES = {"n": 3, "folder": "/data", "paths": {"model": "/data/bert"}, "name": "small"}
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from IPython.core.error import UsageError
 
 from hf_magics.display.shown import Shown
+from hf_magics.magics.asked import read
 from hf_magics.magics.magics import HFMagics, summaries
 from hf_magics.magics.models import ModelMagics
-from hf_magics.magics.options import read
 
 NAMES = sorted({**HFMagics.magics["line"], **HFMagics.magics["cell"]})
 WITH_TEXT = ("hf_tokens", "hf_infer")
