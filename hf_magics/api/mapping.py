@@ -93,7 +93,7 @@ def map(
     with first_import():
         from hf_magics.engines.executing import executor_for
         from hf_magics.inference.mapping import job
-        from hf_magics.inference.mapping.sources import open_source
+        from hf_magics.inference.mapping.opening import open_source
     source = open_source(inputs, variable, column)
     spec = MapSpec(
         name=model,

@@ -19,7 +19,7 @@ from hf_magics.inference.mapping.probing import find_budget
 from hf_magics.inference.mapping.results import MapResult
 from hf_magics.inference.mapping.sinks import check_target
 from hf_magics.inference.mapping.snippets import map_snippet
-from hf_magics.inference.mapping.sources import Source, Window
+from hf_magics.inference.mapping.sources import WINDOW_CHARS, Source, Window
 from hf_magics.inference.mapping.tally import Tally
 from hf_magics.inference.mapping.threads import threads_for
 from hf_magics.inference.mapping.worker import Finished, Worker
@@ -34,8 +34,6 @@ from hf_magics.specs import InferSpec, MapSpec
 
 Execute = Callable[[Worker, Iterator[Window]], Generator[tuple[Window, Finished]]]
 """Runs windows in this process or elsewhere, and gives them back in their order."""
-
-_CHARS = 4_000_000  # of a window: what bounds the memory where rows are long
 
 
 def map_source(
@@ -196,7 +194,7 @@ class _Job:
             self.worker.budget = find_budget(self.worker, self.source)
         return {
             "rows": self.task.window,
-            "chars": _CHARS,
+            "chars": WINDOW_CHARS,
             "budget": self.worker.budget,
             "packs": self.worker.packs,
             "versions": self._versions(),
@@ -219,7 +217,7 @@ class _Job:
 
     def _go_on(self, start: int, add: Callable[..., None]) -> None:
         """Run the windows from a row on."""
-        windows = self.source.windows(self.task.window, _CHARS, start)
+        windows = self.source.windows(self.task.window, WINDOW_CHARS, start)
         with Speed(self.source, start) as speed:
             self.worker.on_tokens = speed.advance
             with contextlib.closing(self.execute(self.worker, windows)) as finished:
@@ -236,7 +234,7 @@ def _first_inputs(source: Source) -> Inputs:
         InputError: There are no rows.
     """
     empty = True
-    for window in source.windows(_LOOKED_AT, _CHARS):
+    for window in source.windows(_LOOKED_AT, WINDOW_CHARS):
         for row, value in enumerate(window.rows):
             empty = False
             if row in window.problems or _says_nothing(value):

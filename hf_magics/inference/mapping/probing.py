@@ -7,7 +7,7 @@ import time
 
 from hf_magics.errors import FitError, InputError
 from hf_magics.inference.grouping import budget_of
-from hf_magics.inference.mapping.sources import Source, Window
+from hf_magics.inference.mapping.sources import WINDOW_CHARS, Source, Window
 from hf_magics.inference.mapping.worker import Prepared, Worker
 
 _ON_CPU = (512, 1_024, 2_048, 4_096)
@@ -15,7 +15,6 @@ _ON_GPU = (4_096, 16_384, 65_536)
 _TRIES = 2  # the better of them counts: other work of the machine makes a pass slow, never fast
 _WORTH = 20  # times what the probe runs, that a job without more windows has to have
 _GAIN = 1.05  # less is noise, and a larger batch takes more memory
-_CHARS = 4_000_000
 
 
 def find_budget(worker: Worker, source: Source) -> int:
@@ -29,7 +28,7 @@ def find_budget(worker: Worker, source: Source) -> int:
     if loaded.batch_tokens:
         return usual
     candidates = _ON_CPU if loaded.model.device.type == "cpu" else _ON_GPU
-    windows = source.windows(worker.task.window, _CHARS)
+    windows = source.windows(worker.task.window, WINDOW_CHARS)
     window, more = next(windows, None), next(windows, None)
     if window is None or worker.task.window < _WHOLE_WINDOW:
         return usual

@@ -1,10 +1,9 @@
-"""Where the rows of a map come from: a value of the notebook, or a file that is streamed."""
+"""Where the rows of a map come from: what a source is, a row of one, and windows of rows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 from hf_magics.inference.pairs import OneText
@@ -12,6 +11,9 @@ from hf_magics.snippets import Snippet
 
 Row = tuple[Any, str]
 """What a row holds, and why it can't be read, ``""`` where it can."""
+
+WINDOW_CHARS = 4_000_000
+"""Characters of a window at most: what bounds the memory where rows are long."""
 
 
 @dataclass(frozen=True)
@@ -53,27 +55,6 @@ class Source(Protocol):
         Raises:
             InputError: It can't be told for these values.
         """
-
-
-def open_source(value: Any, name: str = "", column: str = "") -> Source:
-    """Return a value of the notebook, or a file, as a source.
-
-    Args:
-        value: A list, a Series, an array, a column of a ``datasets.Dataset``, a table, a stream of
-            rows that can be gone through again, or a path.
-        name: The notebook's name of it.
-        column: The column of a table or a file.
-
-    Raises:
-        InputError: It is none of these, or there is no such column or file.
-    """
-    # the rooms below need what stands above
-    from hf_magics.inference.mapping.files import open_file  # noqa: PLC0415
-    from hf_magics.inference.mapping.values import open_values  # noqa: PLC0415
-
-    if isinstance(value, (str, Path)):
-        return open_file(value, column)
-    return open_values(value, name, column)
 
 
 def labels_of(table: Any) -> list[Any]:

@@ -10,7 +10,7 @@ import pytest
 
 from hf_magics.inference.mapping import meter
 from hf_magics.inference.mapping.meter import Speed
-from hf_magics.inference.mapping.sources import open_source
+from hf_magics.inference.mapping.opening import open_source
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 import hf_magics as hf
 from hf_magics.errors import InputError
-from hf_magics.inference.mapping.sources import open_source
+from hf_magics.inference.mapping.opening import open_source
 
 ROWS = ["one", "two\twords", "", "drei, ‘vier’"]
 
