@@ -227,8 +227,8 @@ def use(name: str = "", *, device: Any = "", dtype: Any = "") -> ModelResult:
     from hf_magics.specs import UseSpec
 
     with first_import():
-        from hf_magics.modeling import listing
-    return listing.use(UseSpec(name, str(device), str(dtype)), session)
+        from hf_magics.modeling import using
+    return using.use(UseSpec(name, str(device), str(dtype)), session)
 
 
 @orderly_interrupts()

@@ -1,4 +1,4 @@
-"""Results with a model and its raw outputs in reach, without keeping either alive."""
+"""Results with the raw outputs of a model in reach, without keeping them alive."""
 
 from __future__ import annotations
 
@@ -6,28 +6,10 @@ import copy
 from collections.abc import Mapping
 from typing import Any, Self
 
-from hf_magics.display.shown import Shown
 from hf_magics.inference.tensors import nbytes_held
 from hf_magics.modeling import store
 from hf_magics.modeling.kept import Kept
-
-
-class OfModel(Shown):
-    """A result that a model of the session gave; it knows the model by its number."""
-
-    def __init__(self, number: int, code: str) -> None:
-        self._number = number
-        self.code = code
-
-    @property
-    def model(self) -> Any:
-        """The transformers model; an error where it was dropped since."""
-        return store.session.by_number(self._number).model
-
-    @property
-    def tokenizer(self) -> Any:
-        """The transformers tokenizer, None where the model has none."""
-        return store.session.by_number(self._number).tokenizer
+from hf_magics.modeling.of_model import OfModel
 
 
 class WithOutputs(OfModel):

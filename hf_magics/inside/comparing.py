@@ -15,9 +15,10 @@ from hf_magics.inside.running_both import Models, RanBoth, run_both
 from hf_magics.inside.vocabularies import Vocabularies, vocabularies_of
 from hf_magics.inside.weight_pairs import pairs_of
 from hf_magics.modeling.configs import field_rows
-from hf_magics.modeling.report import random_now, random_verdict
+from hf_magics.modeling.report import random_now
 from hf_magics.modeling.results import ModelFacts
 from hf_magics.modeling.store import LoadedModel, Session
+from hf_magics.modeling.verdicts import random_verdict
 from hf_magics.modeling.watching import watched
 from hf_magics.settings import Settings
 from hf_magics.specs import CompareSpec, TokensSpec

@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 from hf_magics.display.parts import Note, Page
-from hf_magics.inference.held import OfModel
 from hf_magics.inside import score_pages
 from hf_magics.inside.scored import Scored, ScoredLine
+from hf_magics.modeling.of_model import OfModel
 
 
 class ScoreResult(OfModel):

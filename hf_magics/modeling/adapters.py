@@ -16,8 +16,8 @@ from hf_magics.errors import HFMagicsError
 from hf_magics.modeling.adapter_files import AdapterFiles
 from hf_magics.modeling.architectures import tasks_of
 from hf_magics.modeling.checkpoints import ADAPTER_CONFIG, Checkpoint
-from hf_magics.modeling.report import not_finite_verdict
-from hf_magics.modeling.store import Origin
+from hf_magics.modeling.origin import Origin
+from hf_magics.modeling.verdicts import not_finite_verdict
 from hf_magics.paths import path_of
 from hf_magics.snippets import Name, Snippet, call
 

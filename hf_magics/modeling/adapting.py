@@ -12,7 +12,7 @@ from hf_magics.display.words import one_line
 from hf_magics.errors import OptionError, SourceError
 from hf_magics.modeling.adapter_files import EMBEDDINGS, AdapterFiles
 from hf_magics.modeling.adapters import NAME, Adapter
-from hf_magics.modeling.store import Origin
+from hf_magics.modeling.origin import Origin
 from hf_magics.modeling.watching import warned_into
 from hf_magics.modeling.weights import not_finite, parameter_count
 from hf_magics.optional import optional

@@ -7,6 +7,7 @@ from typing import Any
 
 from hf_magics.errors import SessionNameError
 from hf_magics.modeling import checkpoints
+from hf_magics.modeling.load_options import subfolder_of
 from hf_magics.modeling.store import LoadedModel, Session
 from hf_magics.modeling.weights import weights_mark
 from hf_magics.specs import LoadSpec, NewSpec
@@ -49,9 +50,7 @@ def _what_changed(loaded: LoadedModel) -> str:
         return ""  # a commit does not change; a branch that moved is asked for with --replace
     if loaded.origin.commit:
         return ""
-    found = checkpoints.find(
-        asked.source, gguf=asked.gguf, subfolder=str(dict(asked.extra).get("subfolder", ""))
-    )
+    found = checkpoints.find(asked.source, gguf=asked.gguf, subfolder=subfolder_of(asked))
     return "" if found.origin().mark == loaded.origin.mark else "its files have changed since"
 
 

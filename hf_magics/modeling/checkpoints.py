@@ -17,7 +17,7 @@ from hf_magics.modeling import hub, hub_cache
 from hf_magics.modeling.architectures import is_model_type
 from hf_magics.modeling.fetching import fetch
 from hf_magics.modeling.folders import restore
-from hf_magics.modeling.store import Origin
+from hf_magics.modeling.origin import Origin
 from hf_magics.paths import path_of
 from hf_magics.snippets import from_home
 

@@ -13,9 +13,10 @@ import torch
 
 from hf_magics.modeling import architectures, fields, placement, preprocessors
 from hf_magics.modeling.again import find_same
+from hf_magics.modeling.origin import Origin
 from hf_magics.modeling.results import ModelResult
 from hf_magics.modeling.snippets import pieces_of
-from hf_magics.modeling.store import LoadedModel, Origin, Session
+from hf_magics.modeling.store import LoadedModel, Session
 from hf_magics.modeling.watching import watched
 from hf_magics.modeling.weights import weights_mark
 from hf_magics.settings import Settings

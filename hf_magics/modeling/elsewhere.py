@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hf_magics.errors import EngineError
-from hf_magics.modeling.store import LoadedModel, Origin
+from hf_magics.modeling.origin import Origin
+from hf_magics.modeling.store import LoadedModel
 from hf_magics.snippets import Snippet
 
 if TYPE_CHECKING:

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from hf_magics.snippets import Snippet
-
-if TYPE_CHECKING:
-    from hf_magics.modeling.store import LoadedModel
 
 _NOTHING = Snippet((), ())
 
@@ -26,11 +22,3 @@ class EngineFacts:
     rows: tuple[tuple[str, str], ...] = ()
     snippet: Snippet = _NOTHING
     memory_bytes: int = 0
-
-
-def saving_notes(loaded: LoadedModel) -> list[str]:
-    """Return what to say where a model is saved that an engine computes."""
-    if loaded.runner is None or loaded.engine is None:
-        return []
-    words = loaded.engine.words
-    return [f"these are the weights of the torch model: {words} makes its own of them at the load"]

@@ -22,6 +22,11 @@ _RESERVED = {
 _ALWAYS = {"tqdm_class", "output_loading_info", "ignore_mismatched_sizes", "state_dict"}
 
 
+def subfolder_of(spec: LoadSpec) -> str:
+    """Return the folder in the source that ``--set subfolder=`` names, ``""`` where none."""
+    return str(dict(spec.extra).get("subfolder", ""))
+
+
 def refuse_reserved(extra: Fields) -> None:
     """Refuse arguments that have an option here: the page would not know of them."""
     for name, _ in extra:

@@ -14,11 +14,12 @@ from hf_magics.display.parts import Note
 from hf_magics.errors import InputError
 from hf_magics.modeling import adapting, placement, preprocessors, sharing
 from hf_magics.modeling.again import find_same
+from hf_magics.modeling.origin import Origin
 from hf_magics.modeling.reading import Read, Reader
 from hf_magics.modeling.results import ModelResult
 from hf_magics.modeling.sentence import read_sentence
 from hf_magics.modeling.snippets import pieces_of
-from hf_magics.modeling.store import LoadedModel, Origin, Session
+from hf_magics.modeling.store import LoadedModel, Session
 from hf_magics.modeling.weights import weights_mark
 from hf_magics.settings import Settings
 from hf_magics.specs import LoadSpec

@@ -40,6 +40,7 @@ from hf_magics.modeling.load_options import (
     refuse_gguf,
     refuse_quantized,
     refuse_reserved,
+    subfolder_of,
 )
 from hf_magics.modeling.refusals import config_blamed, weights_error
 from hf_magics.modeling.report import Report
@@ -148,7 +149,7 @@ class Reader:
                 spec.source,
                 revision=spec.revision,
                 gguf=spec.gguf,
-                subfolder=str(dict(spec.extra).get("subfolder", "")),
+                subfolder=subfolder_of(spec),
                 offline=spec.offline,
             )
         self.notes += found.notes

@@ -7,8 +7,8 @@ from typing import Any
 
 from hf_magics.display.numbers import shape
 from hf_magics.display.parts import Column, Note, Table
-from hf_magics.display.words import sentence_list
 from hf_magics.modeling.store import LoadedModel
+from hf_magics.modeling.verdicts import not_finite_verdict, random_verdict
 from hf_magics.modeling.weights import changed_since, not_finite
 
 
@@ -96,32 +96,7 @@ def weights_notes(loaded: LoadedModel) -> list[str]:
     return [*said, not_finite_verdict(still)] if still else said
 
 
-def not_finite_verdict(names: tuple[str, ...], where: str = "checkpoint") -> str:
-    """Say what it means that these weights have a NaN or an infinity in them."""
-    have = "has" if len(names) == 1 else "have"
-    return (
-        f"{sentence_list(names, most=_MOST_NAMED)} {have} NaN or infinite values in the {where}: "
-        "what the model gives means nothing"
-    )
-
-
-def random_verdict(modules: tuple[str, ...]) -> str:
-    """Say what it means that these modules have random weights."""
-    names = sentence_list(modules, most=_MOST_NAMED)
-    if len(modules) > 1:
-        return f"{names} are random: what they give means nothing until they are trained"
-    if _is_plural(names):
-        return f"the {names} are random: what they give means nothing until they are trained"
-    return f"the {names} is random: its answers mean nothing until it is trained"
-
-
-_MOST_NAMED = 4
-_NOT_PLURAL = {"cls", "bias"}
-
-
-def _is_plural(name: str) -> bool:
-    last = name.rpartition(".")[2].rpartition("_")[2]
-    return last.endswith("s") and not last.endswith("ss") and last not in _NOT_PLURAL
+_MOST_PARTS = 4
 
 
 def _random_parts(model: Any, weights: list[str]) -> tuple[str, ...]:
@@ -140,7 +115,7 @@ def _random_parts(model: Any, weights: list[str]) -> tuple[str, ...]:
         return ("whole model",)
     prefix = f"{model.base_model_prefix}."
     parts = dict.fromkeys(_largest(name, known).removeprefix(prefix) for name in sorted(random))
-    if len(parts) > _MOST_NAMED:
+    if len(parts) > _MOST_PARTS:
         parts = dict.fromkeys(_block(name.removeprefix(prefix)) for name in sorted(random))
     return tuple(parts)
 

@@ -8,12 +8,11 @@ from typing import Any
 
 from hf_magics.display.numbers import count, seconds, short_count, size
 from hf_magics.display.parts import Note, Page, Part, facts
-from hf_magics.display.shown import Shown
-from hf_magics.modeling import store
 from hf_magics.modeling.architectures import is_head_for
 from hf_magics.modeling.elsewhere import EngineModel
 from hf_magics.modeling.engine_facts import EngineFacts
 from hf_magics.modeling.limits import limit_words
+from hf_magics.modeling.of_model import OfModel
 from hf_magics.modeling.placement import dtype_name, weight_bytes
 from hf_magics.modeling.report import (
     Report,
@@ -123,7 +122,7 @@ _ORIGINS = {
 }
 
 
-class ModelResult(Shown):
+class ModelResult(OfModel):
     """A model of the session: ``.model``, ``.tokenizer`` and ``.config`` are transformers' own."""
 
     def __init__(
@@ -136,12 +135,11 @@ class ModelResult(Shown):
         notes: tuple[Note, ...] = (),
         code: str = "",
     ) -> None:
-        self._number = number
+        super().__init__(number, code)
         self._facts = facts_
         self._time_s = time_s
         self._report = report
         self._notes = notes
-        self.code = code
 
     @classmethod
     def of(
@@ -183,16 +181,6 @@ class ModelResult(Shown):
     def name(self) -> str:
         """Its name in the session."""
         return self._facts.name
-
-    @property
-    def model(self) -> Any:
-        """The transformers model; an error where it was dropped since."""
-        return store.session.by_number(self._number).model
-
-    @property
-    def tokenizer(self) -> Any:
-        """The transformers tokenizer, None where it has none."""
-        return store.session.by_number(self._number).tokenizer
 
     @property
     def config(self) -> Any:

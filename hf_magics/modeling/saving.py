@@ -24,7 +24,6 @@ from hf_magics.modeling.adapter_saving import ADAPTER_FILES, is_adapter
 from hf_magics.modeling.architectures import is_head_for
 from hf_magics.modeling.comparing import compare
 from hf_magics.modeling.elsewhere import EngineModel
-from hf_magics.modeling.engine_facts import saving_notes
 from hf_magics.modeling.placement import weight_bytes
 from hf_magics.modeling.sentence import SENTENCE_FILES
 from hf_magics.modeling.snippets import pieces_of, save_snippet
@@ -80,12 +79,20 @@ def save(spec: SaveSpec, session: Session) -> SaveResult:
     _check_target(target, overwrite=spec.overwrite)
     target = target.resolve()
     adapter_saving.check_save(loaded, target, spec)
-    notes = [*saving_notes(loaded), *filter(None, [adapter_saving.note(loaded, spec)])]
+    notes = [*_engine_notes(loaded), *filter(None, [adapter_saving.note(loaded, spec)])]
     with _refusals_named(target, loaded), watched(f"saving to {spec.path}", notes=notes):
         written = _replace(loaded, target, spec.max_shard_size)
     resolved = dataclasses.replace(spec, name=loaded.name)
     code = session.record(resolved, *pieces_of(loaded, save_snippet(loaded, resolved)))
     return SaveResult(resolved, written, tuple(notes), code)
+
+
+def _engine_notes(loaded: LoadedModel) -> list[str]:
+    """Return what to say where a model is saved that an engine computes."""
+    if loaded.runner is None or loaded.engine is None:
+        return []
+    words = loaded.engine.words
+    return [f"these are the weights of the torch model: {words} makes its own of them at the load"]
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 from hf_magics.modeling import adapters, quantizing
 from hf_magics.modeling.elsewhere import EngineModel
 from hf_magics.modeling.fields import nested
+from hf_magics.modeling.load_options import subfolder_of
 from hf_magics.modeling.steps import Owner, Piece
 from hf_magics.modeling.store import LoadedModel
 from hf_magics.modeling.weights import changed_since, touched
@@ -90,8 +91,11 @@ def _on_device(model: Any) -> dict[str, Any]:
 
 def _hub_arguments(spec: LoadSpec) -> dict[str, Any]:
     """Return what config, model and tokenizer take alike: which files are meant."""
-    subfolder = dict(spec.extra).get("subfolder")
-    given = {"revision": spec.revision, "gguf_file": spec.gguf, "subfolder": subfolder}
+    given = {
+        "revision": spec.revision,
+        "gguf_file": spec.gguf,
+        "subfolder": subfolder_of(spec),
+    }
     found = {name: value for name, value in given.items() if value}
     return found | ({"trust_remote_code": True} if spec.trust_remote_code else {})
 

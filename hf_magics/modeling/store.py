@@ -18,6 +18,7 @@ from hf_magics.display.words import nearest, sentence_list
 from hf_magics.errors import SessionNameError, TokenizerError
 from hf_magics.interrupts import no_interrupt
 from hf_magics.modeling.kept import Kept
+from hf_magics.modeling.origin import Origin
 from hf_magics.modeling.steps import Piece, Step
 
 if TYPE_CHECKING:
@@ -29,23 +30,6 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[^\W\d][\w.-]*")
 _numbers = itertools.count(1)
 _MOST_STEPS = 10_000  # a loop of a script may call a verb a million times
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a model came from.
-
-    ``kind`` is hub, folder, gguf, config or notebook; ``where`` is the id, path, type or variable;
-    ``commit`` is the hub's commit hash; ``mark`` changes when the files change; ``beside``
-    says that an adapter lies beside its weights.
-    """
-
-    kind: str
-    where: str
-    commit: str = ""
-    disk_bytes: int = 0
-    mark: tuple[Any, ...] = ()
-    beside: bool = False
 
 
 @dataclass(eq=False, repr=False)

@@ -10,7 +10,7 @@ from PIL import Image
 import hf_magics as hf
 from hf_magics.display.parts import Marked
 from hf_magics.modeling.elsewhere import About, EngineModel
-from hf_magics.modeling.store import Origin
+from hf_magics.modeling.origin import Origin
 from hf_magics.snippets import Snippet
 from hf_magics.specs import LoadSpec
 from tests.inference.plain import byte_level, notes

@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import BertModel
 
-from hf_magics.modeling.report import random_verdict
+from hf_magics.modeling.verdicts import random_verdict
 from tests.modeling.tiny import bert_folder, note_texts
 
 ONE = "is random: its answers mean nothing until it is trained"

@@ -19,6 +19,7 @@ from hf_magics.modeling import checkpoints
 from hf_magics.modeling.checkpoints import Checkpoint
 from hf_magics.modeling.damage import check_gguf
 from hf_magics.modeling.elsewhere import About, EngineModel
+from hf_magics.modeling.load_options import subfolder_of
 from hf_magics.modeling.loading import last_part
 from hf_magics.modeling.results import ModelResult
 from hf_magics.modeling.store import Session
@@ -92,7 +93,7 @@ def _find(spec: LoadSpec) -> Checkpoint:
         spec.source,
         revision=spec.revision,
         gguf=spec.gguf,
-        subfolder=str(dict(spec.extra).get("subfolder", "")),
+        subfolder=subfolder_of(spec),
         offline=spec.offline,
     )
     if not found.gguf:

@@ -18,8 +18,9 @@ from hf_magics.errors import OptionError
 from hf_magics.inference.generation.recording import ALTERNATIVES
 from hf_magics.modeling.elsewhere import About, EngineModel
 from hf_magics.modeling.loading import last_part
+from hf_magics.modeling.origin import Origin
 from hf_magics.modeling.results import ModelResult
-from hf_magics.modeling.store import Origin, Session
+from hf_magics.modeling.store import Session
 from hf_magics.settings import Settings
 from hf_magics.specs import LoadSpec
 

@@ -15,8 +15,8 @@ from hf_magics.inference.chat.pages import (
     reply_parts,
 )
 from hf_magics.inference.generation.results import GenerateResult
-from hf_magics.inference.held import OfModel
 from hf_magics.modeling.kept import Kept
+from hf_magics.modeling.of_model import OfModel
 from hf_magics.modeling.store import LoadedModel
 
 

@@ -17,7 +17,7 @@ from hf_magics.errors import (
 )
 from hf_magics.inference.mapping.results import Told, _counted
 from hf_magics.modeling.elsewhere import About, EngineModel
-from hf_magics.modeling.store import Origin
+from hf_magics.modeling.origin import Origin
 from hf_magics.snippets import Snippet
 from hf_magics.specs import LoadSpec
 from tests.inference.mapping.rows import rows_of
