@@ -50,6 +50,18 @@ def number(value: float) -> str:
     return f"{value:.3e}"
 
 
+def prob(value: float) -> str:
+    """Return a probability with four decimals; one that rounds to 0 or 1 says that it is not.
+
+    ``0.9731``, ``<0.0001``, ``>0.9999``.
+    """
+    if 0 < value < 0.00005:  # noqa: PLR2004 - half of the last decimal
+        return "<0.0001"
+    if 0.99995 <= value < 1:  # noqa: PLR2004 - as above
+        return ">0.9999"
+    return f"{value:.4f}"
+
+
 def seconds(duration: float) -> str:
     """A time in the unit that one thinks in: ``350 µs``, ``34 ms``, ``2.1 s``, ``3 min 5 s``."""
     if duration >= _MINUTES_FROM:

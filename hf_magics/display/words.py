@@ -6,7 +6,10 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
+from hf_magics.display.numbers import plural
+
 _NONE: Mapping[str, str] = MappingProxyType({})
+_WIDE = 200  # characters of a text in a table
 _SHORT = 2  # letters that say too little of how a word goes on
 
 
@@ -31,6 +34,16 @@ def sentence_list(names: Iterable[str], most: int = 12) -> str:
         return "nothing"
     shown = ", ".join(listed[:most])
     return shown if len(listed) <= most else f"{shown} and {len(listed) - most} more"
+
+
+def shortened(text: str, most: int = _WIDE) -> str:
+    """Return a text of at most so many characters, and an ellipsis where there were more."""
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+def left_out(count: int, shown: int) -> str:
+    """Say how many rows a table leaves out, ``""`` where none."""
+    return f"{plural(count - shown, 'more row')}: .df has them all" if count > shown else ""
 
 
 def line_numbers(numbers: Sequence[int]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from hf_magics.display.numbers import number, plural, seconds
+from hf_magics.display.numbers import number, plural, prob, seconds
 from hf_magics.display.parts import (
     Cell,
     Column,
@@ -17,7 +17,7 @@ from hf_magics.display.parts import (
     Text,
     facts,
 )
-from hf_magics.inference.answering.words import left_out, prob
+from hf_magics.display.words import left_out
 from hf_magics.inference.token_pages import rooms
 from hf_magics.inside.likelihood import Score
 from hf_magics.inside.scored import Scored, ScoredLine, mean_of, perplexity_of

@@ -173,3 +173,21 @@ _KINDS = {"texts": "text", "ids": "token IDs", "things": "what -i gives, such as
 def option(name: str) -> str:
     """Return an option as it is typed: ``--top-k``."""
     return "--" + name.rstrip("_").replace("_", "-")
+
+
+def named_lines(request: Request, count: int) -> list[str]:
+    """Return a name for each of so many inputs: its text, else its number."""
+    texts = request.inputs.texts
+    return list(texts) if len(texts) == count else [f"input {at}" for at in range(1, count + 1)]
+
+
+def need_positive(request: Request, *names: str) -> None:
+    """Refuse counts below 1.
+
+    Raises:
+        OptionError: Naming the option.
+    """
+    for name in names:
+        value = request.options.get(name)
+        if value is not None and value < 1:
+            raise OptionError(f"{option(name)} {value}: at least 1 is needed")

@@ -12,8 +12,7 @@ import torch
 
 from hf_magics.display.words import one_line
 from hf_magics.errors import FitError, InputError, OptionError, is_full
-from hf_magics.inference.answering.task import Request, option
-from hf_magics.inference.answering.words import need_positive
+from hf_magics.inference.answering.task import Request, need_positive, option
 from hf_magics.inference.generation import fields
 from hf_magics.inference.running import writing_start
 from hf_magics.inference.told import CACHE

@@ -6,9 +6,9 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from hf_magics.display.numbers import plural, seconds
+from hf_magics.display.numbers import plural, prob, seconds
 from hf_magics.display.parts import Bar, Cell, Column, Fold, Marked, Part, Span, Table, Text
-from hf_magics.inference.answering.words import left_out, prob, shortened
+from hf_magics.display.words import left_out, shortened
 from hf_magics.inference.generation.recording import Step
 from hf_magics.inference.generation.written import Sequence_, Written
 

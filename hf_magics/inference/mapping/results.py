@@ -24,8 +24,8 @@ from hf_magics.display.parts import (
     Text,
     facts,
 )
+from hf_magics.display.words import left_out, shortened
 from hf_magics.errors import InputError
-from hf_magics.inference.answering.words import left_out, shortened
 from hf_magics.inference.held import WithOutputs
 from hf_magics.inference.mapping.tally import Tally
 from hf_magics.modeling.report import state_notes

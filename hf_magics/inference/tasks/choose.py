@@ -11,12 +11,13 @@ from typing import Any
 
 import torch
 
+from hf_magics.display.numbers import prob
 from hf_magics.display.parts import Bar, Cell, Column, Table
+from hf_magics.display.words import left_out, shortened
 from hf_magics.errors import InputError
 from hf_magics.inference import checks, tokenizing
 from hf_magics.inference.answering.answer import Answer
 from hf_magics.inference.answering.task import Done, Request, Task
-from hf_magics.inference.answering.words import left_out, prob, shortened
 from hf_magics.inference.script_inputs import is_long, list_lines
 from hf_magics.inference.snippets import lent_lines, run_lines
 from hf_magics.inference.tokenizing import Encoded

@@ -10,17 +10,11 @@ from typing import Any
 
 import torch
 
-from hf_magics.display.numbers import number
+from hf_magics.display.numbers import number, prob
 from hf_magics.display.parts import Bar, Cell, Column, Table
+from hf_magics.display.words import left_out, shortened
 from hf_magics.inference.answering.answer import Answer
-from hf_magics.inference.answering.task import Done, Request, Task
-from hf_magics.inference.answering.words import (
-    left_out,
-    named_lines,
-    need_positive,
-    prob,
-    shortened,
-)
+from hf_magics.inference.answering.task import Done, Request, Task, named_lines, need_positive
 from hf_magics.inference.snippets import input_lines, run_lines
 from hf_magics.inference.tokenizing import Encoded
 from hf_magics.snippets import Snippet

@@ -10,12 +10,11 @@ import torch
 
 from hf_magics.display.numbers import number, plural
 from hf_magics.display.parts import Cell, Column, Heat, Part, Table, Text, Tint
-from hf_magics.display.words import nearest, sentence_list
+from hf_magics.display.words import left_out, nearest, sentence_list, shortened
 from hf_magics.errors import HeadError, OptionError
 from hf_magics.inference import tokenizing
 from hf_magics.inference.answering.answer import Answer
-from hf_magics.inference.answering.task import Done, Request, Task
-from hf_magics.inference.answering.words import left_out, named_lines, shortened
+from hf_magics.inference.answering.task import Done, Request, Task, named_lines
 from hf_magics.inference.pooling import pool, pooling_lines, step_snippet
 from hf_magics.inference.rows import Rows, tokenise
 from hf_magics.inference.snippets import infer_snippet, mask_code

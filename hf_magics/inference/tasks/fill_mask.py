@@ -6,15 +6,15 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from hf_magics.display.numbers import plural
+from hf_magics.display.numbers import plural, prob
 from hf_magics.display.parts import Bar, Cell, Column, Marked, Span, Table
+from hf_magics.display.words import left_out
 from hf_magics.errors import InputError, TokenizerError
 from hf_magics.inference import checks, tokenizing
 from hf_magics.inference.answering.answer import Answer
 from hf_magics.inference.answering.marked import marked_lines
 from hf_magics.inference.answering.sub_tokens import CONTINUES, begins_word, marks_words
-from hf_magics.inference.answering.task import Done, Request, Task
-from hf_magics.inference.answering.words import left_out, need_positive, prob
+from hf_magics.inference.answering.task import Done, Request, Task, need_positive
 from hf_magics.inference.snippets import infer_snippet
 from hf_magics.inference.tokenizing import Encoded
 from hf_magics.inference.vocabulary import vocabulary_words

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from hf_magics.display.numbers import prob
 from hf_magics.display.parts import Bar, Column, Table
+from hf_magics.display.words import left_out, shortened
 from hf_magics.errors import InputError
 from hf_magics.inference.answering.answer import Answer
-from hf_magics.inference.answering.task import Done, Request, Task
-from hf_magics.inference.answering.words import left_out, named_lines, prob, shortened
+from hf_magics.inference.answering.task import Done, Request, Task, named_lines
 from hf_magics.inference.pairs import split_pair
 
 _FOLLOWS = 0  # BERT's label of the pairs that stood side by side

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from hf_magics.display.numbers import prob
 from hf_magics.display.parts import Bar, Cell, Column, Table
+from hf_magics.display.words import left_out, shortened
 from hf_magics.inference.answering.answer import Answer
-from hf_magics.inference.answering.task import Done, Request, Task
-from hf_magics.inference.answering.words import (
-    left_out,
-    named_lines,
-    need_positive,
-    prob,
-    shortened,
-)
+from hf_magics.inference.answering.task import Done, Request, Task, named_lines, need_positive
 from hf_magics.inference.snippets import mask_code
 
 _SHOWN = 5

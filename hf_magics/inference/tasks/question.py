@@ -10,13 +10,13 @@ from typing import Any, cast
 
 import torch
 
-from hf_magics.display.numbers import count
+from hf_magics.display.numbers import count, prob
 from hf_magics.display.parts import Bar, Cell, Column, Fold, Marked, Part, Span, Table, Text
+from hf_magics.display.words import left_out, shortened
 from hf_magics.inference.answering.answer import Answer
 from hf_magics.inference.answering.spans import Found, best_spans
-from hf_magics.inference.answering.task import Done, Request, Task
+from hf_magics.inference.answering.task import Done, Request, Task, need_positive
 from hf_magics.inference.answering.windows import Windows, asked, encode_windows
-from hf_magics.inference.answering.words import left_out, need_positive, prob, shortened
 from hf_magics.inference.script_inputs import list_lines, pair_lines, text_lines
 from hf_magics.inference.snippets import lent_lines, run_lines
 from hf_magics.inference.tokenizing import Encoded

@@ -9,14 +9,13 @@ import torch
 
 from hf_magics.display.numbers import number, plural
 from hf_magics.display.parts import Cell, Column, Table
-from hf_magics.display.words import line_numbers, sentence_list
+from hf_magics.display.words import left_out, line_numbers, sentence_list, shortened
 from hf_magics.errors import OptionError
 from hf_magics.inference import checks, tokenizing
 from hf_magics.inference.answering import writing
 from hf_magics.inference.answering.answer import Answer
 from hf_magics.inference.answering.languages import Route, reading, route, settings_for
-from hf_magics.inference.answering.task import Done, Request, Task
-from hf_magics.inference.answering.words import left_out, named_lines, shortened
+from hf_magics.inference.answering.task import Done, Request, Task, named_lines
 from hf_magics.inference.answering.writing import Ending
 from hf_magics.inference.snippets import input_lines
 from hf_magics.inference.tokenizing import Encoded

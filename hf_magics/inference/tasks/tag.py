@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from hf_magics.display.numbers import prob
 from hf_magics.display.parts import Bar, Cell, Column, Marked, Part, Span, Table, Text
-from hf_magics.display.words import nearest
+from hf_magics.display.words import left_out, nearest, shortened
 from hf_magics.errors import OptionError
 from hf_magics.inference.answering.answer import Answer
 from hf_magics.inference.answering.entities import AGGREGATES, Entity, entities_of
 from hf_magics.inference.answering.marked import marked_lines
 from hf_magics.inference.answering.sub_tokens import Line, read_lines
 from hf_magics.inference.answering.task import Done, Request, Task
-from hf_magics.inference.answering.words import left_out, prob, shortened
 from hf_magics.inference.snippets import mask_code
 from hf_magics.inference.tasks.classify import notes_on_labels
 

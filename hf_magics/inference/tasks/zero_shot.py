@@ -7,13 +7,13 @@ from typing import Any
 
 import torch
 
+from hf_magics.display.numbers import prob
 from hf_magics.display.parts import Bar, Cell, Column, Table
-from hf_magics.display.words import sentence_list
+from hf_magics.display.words import left_out, sentence_list, shortened
 from hf_magics.errors import HeadError, InputError, OptionError
 from hf_magics.inference import checks, tokenizing
 from hf_magics.inference.answering.answer import Answer
 from hf_magics.inference.answering.task import Done, Request, Task
-from hf_magics.inference.answering.words import left_out, prob, shortened
 from hf_magics.inference.script_inputs import list_lines
 from hf_magics.inference.snippets import lent_lines, run_lines
 from hf_magics.inference.tasks.classify import Classify, lent_pad_lines

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from hf_magics.display.numbers import number, plural
+from hf_magics.display.numbers import number, plural, prob
 from hf_magics.display.parts import Bar, Cell, Column, Table
+from hf_magics.display.words import left_out
 from hf_magics.inference.answering.answer import Answer
-from hf_magics.inference.answering.words import left_out, prob
 from hf_magics.inference.tasks.piped import pictures
 from hf_magics.inference.tasks.piped.seen import (
     MOST_PICTURES,

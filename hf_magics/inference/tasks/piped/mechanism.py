@@ -27,8 +27,7 @@ from hf_magics.errors import (
 )
 from hf_magics.inference import checks, things
 from hf_magics.inference.answering.answer import Answer
-from hf_magics.inference.answering.task import Done, Request, Task, option
-from hf_magics.inference.answering.words import need_positive
+from hf_magics.inference.answering.task import Done, Request, Task, need_positive, option
 from hf_magics.inference.generation import fields
 from hf_magics.inference.pairs import split_pair
 from hf_magics.inference.running import need_torch

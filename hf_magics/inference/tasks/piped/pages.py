@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from hf_magics.display.numbers import number
+from hf_magics.display.numbers import number, prob
 from hf_magics.display.parts import Bar, Cell, Column, Part, Table
+from hf_magics.display.words import left_out, shortened
 from hf_magics.inference.answering.answer import Answer
-from hf_magics.inference.answering.words import left_out, prob, shortened
 from hf_magics.inference.tasks.classify import kind_of
 from hf_magics.inference.tasks.piped import pictures
 from hf_magics.inference.tasks.piped.seen import (

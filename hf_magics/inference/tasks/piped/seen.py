@@ -9,8 +9,8 @@ from typing import Any
 from PIL import Image
 
 from hf_magics.display.parts import Cell, Column, Part, Picture, Table, Text
+from hf_magics.display.words import left_out
 from hf_magics.inference.answering.task import Request
-from hf_magics.inference.answering.words import left_out
 from hf_magics.inference.tasks.classify import notes_on_labels
 from hf_magics.inference.tasks.piped import pictures
 
