@@ -67,7 +67,8 @@ def bind(name: str, result: Shown, shell: Any, variables: Mapping[str, Any]) -> 
         variables: Where the table is: in a function, among its own.
 
     Raises:
-        OptionError: A column is wanted, and the result has no main value an input.
+        OptionError: A column is wanted, and the result has no main value an input, or the table
+            can't get one.
     """
     table, dot, column = name.partition(".")
     if not dot:
@@ -85,19 +86,26 @@ def bind(name: str, result: Shown, shell: Any, variables: Mapping[str, Any]) -> 
             f"-o {name}: {table} has {plural(len(frame), 'row')}, and the answers are "
             f"{len(values):,}; -o NAME binds the result"
         )
-    _put(shell.user_ns, table, column, values)
+    replaced = _with_column(frame, column, values)
+    if replaced is None:
+        return
+    if shell.user_ns.get(table) is not frame:  # nobody can give a function's variable a value
+        raise OptionError(
+            f"-o {name}: {table} is a function's own {type(frame).__name__}, which can't be "
+            "changed in place: -o NAME binds the result, whose .values are the column"
+        )
+    shell.user_ns[table] = replaced
 
 
-def _put(variables: dict[str, Any], table: str, column: str, values: list[Any]) -> None:
-    """Put a column into a table; what can't be changed in place is replaced under its name."""
-    frame = variables[table]
+def _with_column(frame: Any, column: str, values: list[Any]) -> Any:
+    """Return a table with one column more; None where it was changed in place."""
     if hasattr(frame, "with_columns"):
         polars = optional("polars", extra="polars")
-        variables[table] = frame.with_columns(polars.Series(column, values))
-    elif hasattr(frame, "add_column"):
-        variables[table] = _in_dataset(frame, column, values)
-    else:
-        frame[column] = values
+        return frame.with_columns(polars.Series(column, values))
+    if hasattr(frame, "add_column"):
+        return _in_dataset(frame, column, values)
+    frame[column] = values
+    return None
 
 
 def _in_dataset(dataset: Any, column: str, values: list[Any]) -> Any:

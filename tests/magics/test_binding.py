@@ -45,6 +45,17 @@ def test_the_table_of_a_function_gets_its_column(headed):
     assert headed.ip.user_ns["df"] == "another"
 
 
+def test_a_table_of_a_function_that_would_be_replaced_is_refused(headed):
+    """The function would go on with the old one."""
+    headed.ip.push({"TEXTS": TEXTS, "pl": pl})
+    headed.run(
+        "def labelled():\n"
+        "    df = pl.DataFrame({'text': TEXTS})\n"
+        "    %hf_infer -i df.text -o df.label\n"
+    )
+    assert "a function's own DataFrame" in headed.error("labelled()")
+
+
 @pytest.mark.parametrize(
     ("output", "said"),
     [
