@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from hf_magics.first_import import first_import
@@ -26,13 +25,12 @@ def plain_page(thing: Any, session: Session, settings: Settings) -> Shown:
 
         from hf_magics.inference import plain_encodings, plain_tensors
         from hf_magics.inside import layers
-        from hf_magics.modeling import configs
+        from hf_magics.modeling import configs, watching
     with (
         torch.no_grad(),
         torch._C.DisableTorchFunctionSubclass(),  # noqa: SLF001 - a subclass may change what + is
-        warnings.catch_warnings(),
+        watching.unwarned(),  # what torch says of sparse or quantized values
     ):
-        warnings.simplefilter("ignore")  # what torch says of sparse or quantized values
         match thing:
             case torch.Tensor():
                 return plain_tensors.show_tensor(thing)

@@ -14,7 +14,7 @@ from hf_magics.settings import DEFAULTS, Settings
 
 if TYPE_CHECKING:
     from hf_magics.inference.results import InferResult
-    from hf_magics.inference.tokens import ComparedTokens, TokensResult
+    from hf_magics.inference.token_pages import ComparedTokens, TokensResult
 
 
 @orderly_interrupts()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hf_magics.display.numbers import plural
+from hf_magics.display.words import shortened
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Cut:
 
     def words(self) -> str:
         """Say it in one sentence, with the text that was lost."""
-        shown = self.lost_text if len(self.lost_text) <= _SHOWN else f"{self.lost_text[:_SHOWN]}…"
+        shown = shortened(self.lost_text, _SHOWN)
         return (
             f"line {self.line} is too long: it was cut to {plural(self.limit, 'token')}, and "
             f"{self.lost_tokens:,} {'was' if self.lost_tokens == 1 else 'were'} lost: “{shown}”"

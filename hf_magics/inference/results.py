@@ -9,6 +9,7 @@ from typing import Any
 
 from hf_magics.display.numbers import plural, seconds
 from hf_magics.display.parts import Code, Fold, Note, Page, Text
+from hf_magics.display.words import shortened
 from hf_magics.inference.cutting import Cut
 from hf_magics.inference.held import WithOutputs
 from hf_magics.inference.tasks import Answer, Done
@@ -134,7 +135,7 @@ class InferResult(WithOutputs):
 
 def _echo(texts: tuple[str, ...]) -> tuple[str, ...]:
     """Return the first lines as they were read, shortened."""
-    shown = [text if len(text) <= _WIDE else f"{text[:_WIDE]}…" for text in texts[:_MOST_ECHOED]]
+    shown = [shortened(text, _WIDE) for text in texts[:_MOST_ECHOED]]
     more = len(texts) - _MOST_ECHOED
     return (*shown, *([f"… and {plural(more, 'more line')}"] if more > 0 else []))
 

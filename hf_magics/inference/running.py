@@ -148,8 +148,9 @@ def _check_words(model: Any, extra: Mapping[str, Any]) -> None:
 
 
 def _forward(loaded: LoadedModel, arguments: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    if loaded.runner is not None:
-        return loaded.runner.forward(arguments), {}
+    runner: Runner | None = loaded.runner
+    if runner is not None:
+        return runner.forward(arguments), {}
     model = loaded.model
     try:
         return model(**arguments), {}

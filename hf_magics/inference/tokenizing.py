@@ -209,8 +209,7 @@ def notes_on(encoded: Encoded) -> list[str]:
             "the attention mask hides"
         )
     if encoded.unknown:
-        total = sum(encoded.lengths)
-        said.append(f"{encoded.unknown:,} of {total:,} tokens are unknown to the tokenizer")
+        said.append(unknown_note(encoded.unknown, sum(encoded.lengths)))
     if encoded.bare:
         said.append(
             f"{plural(encoded.bare, 'pad token')} in the IDs, which no mask hides: the model reads "
@@ -249,10 +248,19 @@ def limit_for(loaded: LoadedModel, max_length: int | None) -> int | None:
 
 def count_unknown(tokenizer: Any, ids: torch.Tensor) -> int:
     """Return how many of the IDs stand for what the tokenizer does not know."""
-    unknown = tokenizer.unk_token_id
-    if unknown is None or unknown in {tokenizer.eos_token_id, tokenizer.pad_token_id}:
-        return 0  # such a token also stands for something else
-    return int((ids == unknown).sum())
+    unknown = unknown_id(tokenizer)
+    return 0 if unknown is None else int((ids == unknown).sum())
+
+
+def unknown_id(tokenizer: Any) -> int | None:
+    """Return the ID for what a tokenizer does not know; None where that says something else too."""
+    unknown: int | None = tokenizer.unk_token_id
+    return None if unknown in {tokenizer.eos_token_id, tokenizer.pad_token_id} else unknown
+
+
+def unknown_note(unknown: int, total: int) -> str:
+    """Say how many of the tokens are unknown."""
+    return f"{unknown:,} of {total:,} tokens are unknown to the tokenizer"
 
 
 def _bare_pads(loaded: LoadedModel, lines: Sequence[Sequence[int]]) -> int:

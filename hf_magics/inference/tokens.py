@@ -14,6 +14,8 @@ from hf_magics.inference.snippets import tokens_snippet
 from hf_magics.inference.token_pages import ComparedTokens, Line, Token, TokensResult
 from hf_magics.inference.tokenizing import (
     need_tokenizer,
+    unknown_id,
+    unknown_note,
     word_to_borrow,
 )
 from hf_magics.modeling.limits import token_limit
@@ -22,8 +24,6 @@ from hf_magics.modeling.store import LoadedModel, Session
 from hf_magics.settings import Settings
 from hf_magics.snippets import Snippet
 from hf_magics.specs import TokensSpec
-
-__all__ = ["ComparedTokens", "Line", "Token", "TokensResult", "show_tokens", "tokens_of"]
 
 _PADDINGS = ("longest", "max_length")
 
@@ -198,9 +198,6 @@ def _decoded(tokenizer: Any, ids: tuple[int, ...], *, special: bool) -> Line:
 
 
 def _unknown(tokenizer: Any, lines: tuple[Line, ...]) -> list[str]:
-    unknown = tokenizer.unk_token_id
-    if unknown is None or unknown in {tokenizer.eos_token_id, tokenizer.pad_token_id}:
-        return []
+    unknown = unknown_id(tokenizer)
     count = sum(token.id == unknown for line in lines for token in line.tokens)
-    total = sum(len(line.tokens) for line in lines)
-    return [f"{count:,} of {total:,} tokens are unknown to the tokenizer"] if count else []
+    return [unknown_note(count, sum(len(line.tokens) for line in lines))] if count else []

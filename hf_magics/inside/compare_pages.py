@@ -29,8 +29,6 @@ from hf_magics.inside.weight_pairs import ModulePair
 from hf_magics.modeling.configs import value_words
 from hf_magics.modeling.results import ModelFacts
 
-__all__ = ["CompareResult", "Compared"]
-
 _FEW = 20  # modules that are shown one by one
 _MOST_NAMED = 40
 _APART = (Column("max |Δ|", "right"), Column("cosine", "right"), Column("relative change"))

@@ -10,7 +10,8 @@ from hf_magics.inference.inputs import Inputs, kind_of_thing
 from hf_magics.inference.token_pages import ComparedTokens
 from hf_magics.inference.tokens import tokens_of
 from hf_magics.inside.compare_code import code_for
-from hf_magics.inside.compare_pages import Compared, CompareResult
+from hf_magics.inside.compare_pages import CompareResult
+from hf_magics.inside.compare_words import Compared
 from hf_magics.inside.running_both import Models, RanBoth, run_both
 from hf_magics.inside.vocabularies import Vocabularies, vocabularies_of
 from hf_magics.inside.weight_pairs import pairs_of

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from safetensors import safe_open
 
-from hf_magics.display.words import nearest, one_line, sentence_list
+from hf_magics.display.words import nearest, one_line, sentence_list, shortened
 from hf_magics.errors import SourceError
 from hf_magics.modeling import checkpoints
 from hf_magics.modeling.checkpoints import ADAPTER_CONFIG, Checkpoint
@@ -173,8 +173,7 @@ def _shapes(path: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
 
 
 def _quoted(value: object) -> str:
-    text = one_line(value)
-    return f"'{text if len(text) <= _LONGEST else f'{text[:_LONGEST]}…'}'"
+    return f"'{shortened(one_line(value), _LONGEST)}'"
 
 
 _LONGEST = 60

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import torch
@@ -12,6 +11,7 @@ from hf_magics.errors import SaveError
 from hf_magics.modeling.adapters import NAME, Adapter
 from hf_magics.modeling.checkpoints import ADAPTER_CONFIG
 from hf_magics.modeling.store import LoadedModel
+from hf_magics.modeling.watching import unwarned
 from hf_magics.optional import optional
 from hf_magics.specs import LoadSpec, SaveSpec
 
@@ -52,7 +52,7 @@ def _refuse_unknown(loaded: LoadedModel) -> None:
 
 def write(adapter: Adapter, folder: Path) -> None:
     """Write an adapter as peft does, without the card that it makes up."""
-    with warnings.catch_warnings(action="ignore"):
+    with unwarned():
         adapter.wrapped.save_pretrained(folder, save_embedding_layers=adapter.embeddings)
     (folder / "README.md").unlink(missing_ok=True)
 
@@ -64,7 +64,7 @@ def compare(adapter: Adapter, folder: Path) -> int:
         SaveError: One differs, or is on one side only.
     """
     peft = optional("peft", extra="peft")
-    with warnings.catch_warnings(action="ignore"):
+    with unwarned():
         state = peft.get_peft_model_state_dict(
             adapter.wrapped, adapter_name=NAME, save_embedding_layers=adapter.embeddings
         )

@@ -13,7 +13,7 @@ from hf_magics.errors import OptionError, SourceError
 from hf_magics.modeling.adapter_files import EMBEDDINGS, AdapterFiles
 from hf_magics.modeling.adapters import NAME, Adapter
 from hf_magics.modeling.origin import Origin
-from hf_magics.modeling.watching import warned_into
+from hf_magics.modeling.watching import unwarned
 from hf_magics.modeling.weights import not_finite, parameter_count
 from hf_magics.optional import optional
 
@@ -91,7 +91,7 @@ def _wrapped(peft: Any, model: Any, files: AdapterFiles) -> tuple[Any, Any, Any]
     As ``PeftModel.from_pretrained`` does it, which keeps to itself what was not used.
     """
     try:
-        with warned_into([]):  # what they say is in the result
+        with unwarned():  # the result says the same
             config = peft.PeftConfig.from_pretrained(files.folder)
             config.inference_mode = True
             known = peft.MODEL_TYPE_TO_PEFT_MODEL_MAPPING
@@ -181,7 +181,7 @@ def _refuse_tied(model: Any, adapter: Adapter) -> None:
 
 def _folded(wrapped: Any, files: AdapterFiles) -> Any:
     try:
-        with warned_into([]):
+        with unwarned():
             return wrapped.merge_and_unload(safe_merge=True)
     except Exception as error:
         raise SourceError(

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
-from hf_magics.display.words import one_line, sentence_list
+from hf_magics.display.words import one_line, sentence_list, shortened
 from hf_magics.errors import SourceError
 from hf_magics.literals import parsed
 from hf_magics.modeling.checkpoints import Checkpoint
 from hf_magics.modeling.fields import MOST_LAYERS
-from hf_magics.modeling.watching import warned_into
+from hf_magics.modeling.watching import unwarned
 
 _INDEX = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 _OTHERS = {
@@ -179,12 +179,12 @@ def _safetensors(path: Path) -> str:
             return ""
     except (SafetensorError, OSError) as error:
         text = one_line(error).removeprefix("Error while deserializing header: ")
-        return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+        return shortened(text, _LONGEST)
 
 
 def _pickled(path: Path) -> str:
     try:
-        with warned_into([]):  # they were given when it was loaded
+        with unwarned():  # they were given when it was loaded
             torch.load(path, map_location="meta", weights_only=True)
     except pickle.UnpicklingError:
         return "it holds more than tensors, or is cut off; nothing in it was run"

@@ -58,6 +58,13 @@ def warned_into(notes: list[str]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def unwarned() -> Iterator[None]:
+    """Run the block with Python's own warnings left unsaid: what they say is said otherwise."""
+    with warned_into([]):
+        yield
+
+
+@contextlib.contextmanager
 def _transformers_bars(channel: Channel[Meter]) -> Iterator[None]:
     """Give transformers' bars to the meter, also those made without its factory: a GGUF file's."""
 

@@ -5,7 +5,7 @@ from transformers import ByT5Tokenizer, CanineTokenizer
 
 import hf_magics as hf
 from hf_magics.errors import InputError, TokenizerError
-from hf_magics.inference.tokens import ComparedTokens, TokensResult
+from hf_magics.inference.token_pages import ComparedTokens, TokensResult
 from hf_magics.specs import TokensSpec
 from tests.inference.plain import END, TINY, byte_level, notes
 

@@ -7,11 +7,10 @@ import functools
 import io
 import logging
 import sys
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from hf_magics.modeling.watching import logged_into, watched
+from hf_magics.modeling.watching import logged_into, unwarned, watched
 from hf_magics.optional import optional
 
 _EXTRA = "openvino"
@@ -47,8 +46,7 @@ def nncf() -> Any:
     """
     before = logging.getLoggerClass()
     try:
-        with _no_telemetry(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what it imports
+        with _no_telemetry(), unwarned():
             return optional("nncf", extra=_EXTRA)
     finally:
         logging.setLoggerClass(before)  # it would make every logger of the process one of its own
@@ -57,8 +55,7 @@ def nncf() -> Any:
 @contextlib.contextmanager
 def converting(label: str) -> Iterator[None]:
     """Run the block with what tracing warns of left unsaid: the check of the answers says more."""
-    with watched(label, notes=[]), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with watched(label, notes=[]), unwarned():
         yield
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hf_magics.display.numbers import plural
 from hf_magics.display.parts import Cell, Code, Column, Part, Table, Text
+from hf_magics.display.words import shortened
 from hf_magics.inference.chat.conversation import Talk
 
 _COLUMNS = (Column("turn", "right"), Column("role"), Column("text"), Column("tokens", "right"))
@@ -75,11 +76,10 @@ def message_turns(talk: Talk) -> list[int]:
 
 
 def _row(role: str, text: str, turn: int, tokens: int | None) -> tuple[Cell, ...]:
-    cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
     return (
         str(turn) if turn else "",
         role,
-        Code(cut or "(nothing)"),
+        Code(shortened(text, _LONGEST) or "(nothing)"),
         "?" if tokens is None else str(tokens),
     )
 
