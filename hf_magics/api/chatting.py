@@ -63,18 +63,18 @@ def chat(
     with first_import():
         from hf_magics.inference.chat import chat as chatting
     spec = ChatSpec(
-        model,
-        text,
-        system,
-        new,
-        undo,
-        show_prompt,
-        max_new_tokens,
-        temperature,
-        top_p,
-        top_k,
-        seed,
-        (stop,) if isinstance(stop, str) else tuple(stop),
-        tuple((set or {}).items()),
+        name=model,
+        text=text,
+        system=system,
+        new=new,
+        undo=undo,
+        show_prompt=show_prompt,
+        max_new_tokens=max_new_tokens,
+        temperature=temperature,
+        top_p=top_p,
+        top_k=top_k,
+        seed=seed,
+        stop=(stop,) if isinstance(stop, str) else tuple(stop),
+        extra=tuple((set or {}).items()),
     )
     return chatting.chat(spec, session, settings, on_text)

@@ -55,12 +55,12 @@ def layers(
         from hf_magics.inside import layers as looking
     read = read_inputs(inputs) if inputs is not None else None
     spec = LayersSpec(
-        target,
-        tuple(fields.items()),
-        task,
-        class_,
-        depth,
-        find,
+        target=target,
+        fields=tuple(fields.items()),
+        task=task,
+        head=class_,
+        depth=depth,
+        find=find,
         measured=read is not None,
         texts=read.texts if read else (),
         ids=read.ids if read else (),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -129,8 +128,16 @@ def infer(
         max_new_tokens=max_new_tokens,
     )
     read = read_inputs(inputs)
-    extra = tuple((set or {}).items())
-    spec = InferSpec(model, read.texts, read.ids, task, max_length, given, extra, variable)
-    patterns = (capture,) if isinstance(capture, str) and capture else tuple(capture)
-    spec = dataclasses.replace(spec, capture=patterns, keep=keep)
+    spec = InferSpec(
+        name=model,
+        texts=read.texts,
+        ids=read.ids,
+        task=task,
+        max_length=max_length,
+        options=given,
+        extra=tuple((set or {}).items()),
+        variable=variable,
+        capture=(capture,) if isinstance(capture, str) and capture else tuple(capture),
+        keep=keep,
+    )
     return inferring.infer(spec, read, session, settings)

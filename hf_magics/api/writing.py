@@ -62,18 +62,18 @@ def generate(
         from hf_magics.inference.inputs import read_inputs
     read = read_inputs(inputs)
     spec = GenerateSpec(
-        model,
-        read.texts,
-        read.ids,
-        max_new_tokens,
-        temperature,
-        top_p,
-        top_k,
-        beams,
-        seed,
-        (stop,) if isinstance(stop, str) else tuple(stop),
-        sequences,
-        tuple((set or {}).items()),
-        variable,
+        name=model,
+        texts=read.texts,
+        ids=read.ids,
+        max_new_tokens=max_new_tokens,
+        temperature=temperature,
+        top_p=top_p,
+        top_k=top_k,
+        beams=beams,
+        seed=seed,
+        stop=(stop,) if isinstance(stop, str) else tuple(stop),
+        sequences=sequences,
+        extra=tuple((set or {}).items()),
+        variable=variable,
     )
     return writing.generate(spec, read, session, settings, on_text)

@@ -176,7 +176,7 @@ class CompareResult(Shown):
         parts: list[Part] = [_tokenizer_words(known)] if known.same else self._vocabularies(known)
         if cut is not None:
             lines = len(next(iter(cut.ids.values())))
-            tables = tuple(cut.beside(number_of) for number_of in range(min(lines, _FEW)))
+            tables = tuple(cut.beside(line) for line in range(min(lines, _FEW)))
             parts.append(Fold(f"{plural(lines, 'line')} cut otherwise", tables))
         return parts
 

@@ -125,8 +125,8 @@ def _weights(compared: Compared) -> list[str]:
     if not both:
         return ["no module of the one has a counterpart in the other"]
     said = [_differing(both, differing)]
-    for number_of, name in enumerate(compared.names):
-        alone = sum(pair.only_in == number_of for pair in compared.weights)
+    for at, name in enumerate(compared.names):
+        alone = sum(pair.only_in == at for pair in compared.weights)
         said += [f"{plural(alone, 'module')} only in {name}"] * bool(alone)
     shaped = sum(bool(pair.remarks) for pair in compared.weights)
     said += [f"{plural(shaped, 'module')} with weights that can't be compared"] * bool(shaped)

@@ -183,8 +183,8 @@ def _add_tops(
     for at in torch.nonzero((one != other) & counts).tolist():
         here = tuple(at)
         words = [
-            _top(model, models[1 - number_of], each[here])
-            for number_of, (model, each) in enumerate(zip(models, logits, strict=True))
+            _top(model, models[1 - which], each[here])
+            for which, (model, each) in enumerate(zip(models, logits, strict=True))
         ]
         place = Place(part.start + at[0], at[1] if len(at) > 1 else -1)
         found.tops.append(TopPair(place, words[0], words[1]))
@@ -214,5 +214,5 @@ def token_at(tokenizer: Any, line: list[int], position: int) -> str:
     return _token(tokenizer, line[position]) if 0 <= position < len(line) else ""
 
 
-def _token(tokenizer: Any, number_of: int) -> str:
-    return f"ID {number_of}" if tokenizer is None else vocabulary_words(tokenizer, [number_of])[0]
+def _token(tokenizer: Any, token_id: int) -> str:
+    return f"ID {token_id}" if tokenizer is None else vocabulary_words(tokenizer, [token_id])[0]

@@ -72,14 +72,14 @@ def taken_off(model: Any) -> tuple[Any, Adapter | None]:
         return model, None
     inner._hf_peft_config_loaded = True  # noqa: SLF001 - as in `put_on`
     own = [one for name, one in inner.named_parameters() if f".{NAME}" in name]
-    count_ = sum(one.numel() for one in own)
+    own_count = sum(one.numel() for one in own)
     return inner, Adapter(
         origin=Origin("notebook", "the notebook"),
         kind=str(settings.peft_type.value),
         settings=settings.to_dict(),
         modules=tuple(model.base_model.targeted_module_names),
-        parameters=count_,
-        share=count_ / max(parameter_count(inner) - count_, 1),
+        parameters=own_count,
+        share=own_count / max(parameter_count(inner) - own_count, 1),
         base=str(settings.base_model_name_or_path or ""),
         wrapped=model,
     )

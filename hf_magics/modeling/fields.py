@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from huggingface_hub.errors import StrictDataclassError
@@ -93,7 +93,7 @@ def assign(config: Any, fields: Fields) -> None:
 
 
 @contextlib.contextmanager
-def refusals_named() -> Any:
+def refusals_named() -> Iterator[None]:
     """Turn what a config's validation raises into one line."""
     try:
         yield

@@ -7,7 +7,7 @@ from typing import Any
 from hf_magics.modeling.store import LoadedModel
 
 _NO_LIMIT = 10**9  # a tokenizer made from a vocabulary says 1e30
-_SPEAKING_OF_POSITIONS = (
+_POSITION_FIELDS = (
     "max_position_embeddings",
     "max_encoder_position_embeddings",
     "max_source_positions",
@@ -40,7 +40,7 @@ def position_limit(model: Any) -> int | None:
     RoBERTa and its kin count positions from ``padding_idx + 1``, so that many are lost.
     """
     config = model.config.get_text_config()
-    named = (getattr(config, name, None) for name in _SPEAKING_OF_POSITIONS)
+    named = (getattr(config, name, None) for name in _POSITION_FIELDS)
     positions = next((one for one in named if isinstance(one, int) and one > 0), None)
     if positions is None:
         return None

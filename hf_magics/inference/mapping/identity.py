@@ -22,8 +22,8 @@ def identity(spec: MapSpec, source: Source, request: Request) -> dict[str, Any]:
     model = {
         "class": type(loaded.model).__name__,
         "dtype": str(loaded.model.dtype),
-        "engine": loaded.asked.engine if hasattr(loaded.asked, "engine") else "",
-        "quantize": loaded.asked.quantize if hasattr(loaded.asked, "quantize") else "",
+        "engine": getattr(loaded.asked, "engine", ""),
+        "quantize": getattr(loaded.asked, "quantize", ""),
         "tokenizer": type(loaded.tokenizer).__name__,
         "config": _config(loaded.model.config),
         "vocabulary": _vocabulary(loaded),
