@@ -174,7 +174,12 @@ def magic(method: Callable[..., Shown]) -> Any:
 def usage_of(parser: Any) -> str:
     """Return a magic's usage without the marks that IPython's formatter adds for reST."""
     text = parser.format_help().removeprefix("::\n\n").lstrip()
-    return re.sub(r"<([A-Z|=]+)>", r"\1", text)
+    return re.sub(r"<([A-Z|=,]+)>( *)", _unmarked, text)
+
+
+def _unmarked(found: re.Match[str]) -> str:
+    word, space = found.groups()
+    return f"{word}  {space}" if space else word  # what stands behind it stays in its column
 
 
 def _put_examples_last(method: Any) -> None:

@@ -33,6 +33,16 @@ def test_help_prints_the_usage(shell, name):
     assert "%%%%" not in shown
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_help_of_the_options_stands_in_a_column(shell, name):
+    """Also behind a value that IPython's formatter puts marks around."""
+    _, _, options = repr(shell.run(f"%{name} --help")).partition("options:\n")
+    lines = options.partition("\n\n")[0].splitlines()
+    helped = [found.end() for line in lines if (found := re.match(r"  -.*?\S {2,}| {8,}", line))]
+    assert len(set(helped)) == 1
+    assert not re.search("[<>]", "".join(lines))
+
+
 def test_help_beside_other_arguments(shell, session):
     """Nothing is done where the line asks for help, and nothing need be right yet."""
     for line in ("%hf_new bert -n x --help", "%hf_load --help", "%hf_use --help nobody"):
