@@ -11,6 +11,7 @@ from hf_magics.display.visible import visible
 
 INDENT = 2  # characters a level
 _GAP = 2
+_PARTING = "\u00a0"  # where styles are stripped spaces fall together: these keep cells apart
 _WIDEST = 160  # characters: a cell that is longer moves its own line, and fills up no other
 
 
@@ -69,7 +70,7 @@ def line(tree: Tree, cells: Sequence[str], level: int, wide: Sequence[int]) -> s
         room = wide[at] - (INDENT * level if not at else 0) - broadest(visible(cell))
         space = " " * max(0, room)
         filled.append(space + cell if column.align == "right" else cell + space)
-    return (" " * _GAP).join(filled).rstrip()
+    return (_PARTING * _GAP).join(filled).rstrip()
 
 
 def kept(tree: Tree, most: int) -> tuple[Tree, int]:

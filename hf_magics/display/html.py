@@ -169,7 +169,8 @@ def _branch(tree: Tree, branch: Branch, level: int, wide: tuple[int, ...]) -> st
         inside = f'<div style="opacity:.75;padding:0 0 0 {_MARKER}">{details}</div>{inside}'
     # as wide as the mark of a line that opens, so that the columns stand under each other
     summary = f'<summary style="cursor:pointer">{line}</summary>'
-    indented = f'<div style="padding:0 0 0 {_LEVEL}">{inside}</div>'
+    # a list of descriptions is indented where styles are stripped, too
+    indented = f'<dl style="margin:0"><dd style="margin:0 0 0 {_LEVEL}">{inside}</dd></dl>'
     opened = " open" if branch.below and not branch.shut else ""
     return f"<details{opened}>{summary}{indented}</details>"
 

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from hf_magics.display.parts import (
+    Branch,
     Code,
     Column,
     Fold,
@@ -17,6 +18,7 @@ from hf_magics.display.parts import (
     Span,
     Table,
     Text,
+    Tree,
     facts,
 )
 
@@ -103,6 +105,17 @@ def every_part() -> Page:
             tokens,
             Marked("Hello!\n  Cool\x1b.", (Span(0, 5, "7592"), Span(5, 6, "999"), Span(7, 13))),
             Heat(((0.0, 0.5), (0.75, 1.0)), 0.0, 1.0, "Attention of head 3"),
+            Tree(
+                (Column("module"), Column("class"), Column("parameters", "right")),
+                (
+                    Branch(
+                        ("bert", "BertModel", "1,234"),
+                        (Branch(("pooler", "BertPooler", "34"), details="weight: 4 × 4"),),
+                    ),
+                ),
+                "The modules",
+                "7 more lines",
+            ),
             Note("Inside the page.", "info"),
             Fold("The plain code", (Code("\nfor x in y:\n    print(x < 1)", "python"),)),
         ),
