@@ -268,7 +268,9 @@ def _keep_spaces(line: str) -> str:
 def _records(columns: list[_Column], width: int) -> str:
     rows = zip(*(column.texts for column in columns), strict=True)
     return "\n\n".join(
-        "\n".join(_record(c.name, text, width) for c, text in zip(columns, row, strict=True))
+        "\n".join(
+            _record(c.name, text, width) for c, text in zip(columns, row, strict=True) if text
+        )
         for row in rows
     )
 

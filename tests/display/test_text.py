@@ -114,6 +114,16 @@ def test_too_wide_tables_become_records():
     assert drawn.endswith("… 7 more rows")
 
 
+def test_a_record_has_no_line_for_what_is_empty():
+    """Neither a name with nothing behind it nor a blank line in the midst of a row."""
+    columns = (Column("name"), Column(""), *(Column("n" * 30, "right") for _ in range(3)))
+    drawn = render(Table(columns, (("a", "", "1", "", "3"), ("b", "here", "4", "5", ""))))
+    name = "n" * 30
+    assert (
+        drawn.strip("\n") == f"name: a\n{name}: 1\n{name}: 3\n\nname: b\nhere\n{name}: 4\n{name}: 5"
+    )
+
+
 def test_pictures_make_room():
     """A picture in a table goes before a word is wrapped; in a broad terminal it stays."""
     heat = Heat(tuple(tuple(float(c) for c in range(64)) for _ in range(64)), 0.0, 63.0, "")
