@@ -19,7 +19,8 @@ from hf_magics.display.words import one_line
 from hf_magics.modeling.bars import Bar, Stray
 from hf_magics.modeling.channels import Channel
 
-_SHOWN_BY_US = ("LOAD REPORT",)
+# the second is said where weights that are tied are in no file: which are random, our notes say
+_SHOWN_BY_US = ("LOAD REPORT", "This checkpoint seem corrupted. The tied weights")
 
 
 @contextlib.contextmanager

@@ -66,3 +66,10 @@ def test_many_parts_are_named_by_their_blocks(hf, tmp_path):
         "encoder.layer.1",
         "pooler",
     )
+
+
+def test_a_head_whose_tied_weights_are_in_no_file_is_random_and_nothing_else(hf, minilm):
+    """Transformers calls such a checkpoint corrupted: a masked head over a plain encoder is not."""
+    loaded = hf.load(minilm, task="fill-mask")
+    assert {"cls.predictions.bias", "cls.predictions.decoder.bias"} <= set(loaded.report.missing)
+    assert note_texts(loaded) == random_verdict(("cls",))
