@@ -168,7 +168,7 @@ def _in_detail(found: Read, maps: Maps) -> Table:
         for number, one, focus in zip(numbers, small, found.focus, strict=True)
     )
     said = f"focus is the mean of each token's largest weight{_without(found)}"
-    return Table(columns, rows, f"{whole}: {_reads(found, maps)}; {said}")
+    return Table(columns, rows, f"{whole}: {_scale(found, maps)}; {said}")
 
 
 def _one_map(found: Read, maps: Maps) -> Part:
@@ -192,7 +192,7 @@ def _strips(found: Read, maps: Maps) -> Table:
         for layer, row in zip(maps.layers, found.maps, strict=True)
     )
     heads = f"heads {maps.heads[0]} to {maps.heads[-1]}, from left to right"
-    return Table((Column("layer"), Column(heads)), rows, f"All heads: {_reads(found, maps)}")
+    return Table((Column("layer"), Column(heads)), rows, f"All heads: {_scale(found, maps)}")
 
 
 def _reads(found: Read, maps: Maps) -> str:
@@ -200,3 +200,8 @@ def _reads(found: Read, maps: Maps) -> str:
     each = -(-longest // found.size)
     said = f", in blocks of {each} tokens by their largest weight" if each > 1 else ""
     return f"a row is a token that looks, a column one that is looked at{said}"
+
+
+def _scale(found: Read, maps: Maps) -> str:
+    """Say how small maps are read: of these no legend stands below each."""
+    return f"{_reads(found, maps)}; 0 is clear, 1 is full"

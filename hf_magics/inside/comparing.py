@@ -123,4 +123,5 @@ def _notes(models: Sequence[LoadedModel], ran: RanBoth | None, logged: list[str]
         said.append(
             f"{lacking.name} has no tokenizer: it was given the tokens that {having.name} takes"
         )
-    return [*said, *ran.outputs.notes, *logged]
+    # what is said of a model is said of its run too
+    return list(dict.fromkeys((*said, *ran.outputs.notes, *logged)))

@@ -94,9 +94,10 @@ class LayersResult(Shown):
         if repeats:
             said.append("a block that repeats stands once, with its own numbers below")
         if self._measured:
+            tokens = self._measured.tokens
             said.append(
-                f"{plural(self._measured.tokens, 'token')} were run; a multiplication and an "
-                "addition are 2 FLOPs"
+                f"{plural(tokens, 'token')} {'was' if tokens == 1 else 'were'} run; a "
+                "multiplication and an addition are 2 FLOPs"
             )
         return "; ".join(said)
 

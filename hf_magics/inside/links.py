@@ -113,7 +113,7 @@ def telling(weights: torch.Tensor, maps: Maps) -> tuple[torch.Tensor, str]:
             left_out.append("links within one of the two texts")
     if not plain.any():
         return torch.ones_like(plain), ""
-    return plain, ", ".join(left_out)
+    return plain, " and ".join(filter(None, (", ".join(left_out[:-1]), *left_out[-1:])))
 
 
 def blocks(maps: torch.Tensor, most: int) -> torch.Tensor:

@@ -84,7 +84,8 @@ def _lines(scored: Scored) -> Table:
 def _in_all(scored: Scored) -> str:
     tokens = sum(len(line.scores) for line in scored.lines)
     value = number(perplexity_of(mean_of(scored.lines)))
-    return f"{_perplexity(scored)} of all lines together {value}, of {plural(tokens, 'token')}"
+    what = _perplexity(scored).capitalize()
+    return f"{what} of all lines together {value}, of {plural(tokens, 'token')}"
 
 
 def _perplexity(scored: Scored) -> str:

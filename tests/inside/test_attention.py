@@ -150,6 +150,19 @@ def test_the_strongest_link_of_each_head_is_named(session, minilm):
     assert f"{best.weight:.3f}" in repr(result)
 
 
+def test_the_captions_are_sentences_and_say_what_a_colour_means(session, minilm):
+    """Small maps have no legend of their own."""
+    hf.load(minilm, name="mini")
+    links, maps = hf.attention("The quick brown fox.").page().parts
+    assert links.caption.endswith("without special tokens and tokens that look at themselves")
+    assert maps.caption.endswith("; 0 is clear, 1 is full")
+    (layer,) = hf.attention("A cat\tA dog", layer=0).page().parts
+    assert "0 is clear, 1 is full" in layer.caption
+    assert layer.caption.endswith(
+        "without special tokens, tokens that look at themselves and links within one of the two texts"
+    )
+
+
 def test_of_a_pair_what_one_says_of_the_other_is_kept(session, minilm):
     """From one line to another."""
     hf.load(minilm, name="mini")

@@ -71,6 +71,17 @@ def test_the_first_top_token_that_differs_is_named(session, kind, task):
     assert f"{said} {position}" in answer(result)
 
 
+def test_a_note_is_said_once(session, minilm):
+    """That a head is random is true of the model and of its run."""
+    for name in ("one", "other"):
+        hf.load(minilm, name=name, task="text-classification")
+    notes = [note.text for note in hf.compare("one", "other", TEXTS).page().notes]
+    assert [note for note in notes if "is random" in note] == [
+        f"{name}: the classifier is random: its answers mean nothing until it is trained"
+        for name in ("one", "other")
+    ]
+
+
 def test_labels_are_named_of_a_classifier(session):
     """A whole line has one top entry: a label."""
     put_twins("bert", WORDS, task="text-classification", vocab_size=len(WORDS), num_labels=2)

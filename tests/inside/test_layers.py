@@ -142,6 +142,12 @@ def test_hooks_are_gone_after_an_error(session):
     assert not any(one._forward_hooks or one._forward_pre_hooks for one in modules)
 
 
+@pytest.mark.parametrize(("ids", "said"), [([5], "1 token was run"), ([5, 6], "2 tokens were run")])
+def test_the_tokens_that_were_run_are_counted(session, ids, said):
+    hf.new("bert", name="tiny", **BERT)
+    assert said in hf.layers("tiny", [ids]).page().parts[0].caption
+
+
 def test_weights_that_are_wrong_are_marked(session):
     """NaN, Inf and zeros in one of many blocks: the block stands apart, and a note names it."""
     hf.new("bert", name="deep", **BERT | {"num_hidden_layers": 5})
