@@ -84,7 +84,7 @@ def record(one: TensorSummary) -> dict[str, Any]:
 
 
 def _row(one: TensorSummary) -> tuple[Cell, ...]:
-    statistics = (one.low, one.high, one.mean, one.std)
+    extremes = (_extreme(one, value) for value in (one.low, one.high))
     picture: Cell = ""
     if one.heat and not math.isnan(one.low):
         values = [value for row in one.heat for value in row if not math.isnan(value)]
@@ -98,11 +98,22 @@ def _row(one: TensorSummary) -> tuple[Cell, ...]:
         shape(one.shape),
         one.dtype,
         one.device,
-        *("–" if math.isnan(value) else number(value) for value in statistics),
+        *extremes,
+        *(_statistic(value) for value in (one.mean, one.std)),
         f"{one.nans:,}",
         f"{one.infs:,}",
         picture,
     )
+
+
+def _statistic(value: float) -> str:
+    return "–" if math.isnan(value) else number(value)
+
+
+def _extreme(one: TensorSummary, value: float) -> str:
+    """Return the least or largest value: of whole numbers, such as IDs, as the one that it is."""
+    whole = one.dtype.startswith(("int", "uint", "bool")) and math.isfinite(value)
+    return f"{value:.0f}" if whole else _statistic(value)
 
 
 def _first_matrix(one: TensorSummary) -> str:

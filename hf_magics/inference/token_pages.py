@@ -158,7 +158,7 @@ class ComparedTokens(Shown):
             Column("text"),
             Column("as the vocabulary has it", mono=True),
         )
-        return Table(columns, tuple(rows), f"line {number + 1}")
+        return Table(columns, tuple(rows), f"Line {number + 1}")
 
 
 def line_parts(
@@ -176,9 +176,9 @@ def line_parts(
     shown = line.tokens[:most]
     hidden = len(ids) - len(shown)
     left_out = f"{plural(hidden, 'more token')}: {more}" if hidden else ""
-    # without a text there are no pieces of it
-    columns = tuple(one for one in _COLUMNS if line.parts or one.name != "text")
-    rows = (dict(zip(_COLUMNS, _row(at, one), strict=True)) for at, one in enumerate(shown))
+    rows = [dict(zip(_COLUMNS, _row(at, one), strict=True)) for at, one in enumerate(shown)]
+    # IDs have no pieces of a text, nor places in it
+    columns = tuple(one for one in _COLUMNS if any(row[one] for row in rows) or not rows)
     cells = tuple(tuple(row[one] for one in columns) for row in rows)
     table = Table(columns, cells, f"Tokens of line {number}", left_out)
     texts: list[Part] = [*marked(line)] or [Text(part) for part in line.parts]

@@ -260,7 +260,8 @@ def unknown_id(tokenizer: Any) -> int | None:
 
 def unknown_note(unknown: int, total: int) -> str:
     """Say how many of the tokens are unknown."""
-    return f"{unknown:,} of {total:,} tokens are unknown to the tokenizer"
+    verb = "is" if unknown == 1 else "are"
+    return f"{unknown:,} of {total:,} tokens {verb} unknown to the tokenizer"
 
 
 def _bare_pads(loaded: LoadedModel, lines: Sequence[Sequence[int]]) -> int:

@@ -227,4 +227,4 @@ def _takes(config: Any, name: str) -> str:
 def value_words(value: Any) -> str:
     """Return a field's value as a page has it: what is long is cut."""
     text = repr(value) if isinstance(value, str) else str(value)
-    return text if len(text) <= _LONG else f"{text[:_LONG]} … ({len(text):,} characters)"
+    return text if len(text) <= _LONG else f"{text[:_LONG].rstrip()} … ({len(text):,} characters)"

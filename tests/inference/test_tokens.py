@@ -219,13 +219,25 @@ def test_several_tokenizers_stand_side_by_side(shell, bert, byte):
     assert {row["model"] for row in result.records()} == {"bert", "byte"}
     said = repr(result)
     assert "BertTokenizer" in said
-    assert "line 2" in said
+    assert "Line 2" in said
 
 
 def test_unknown_tokens_are_said(bert):
     """What the vocabulary does not have is counted at the top."""
-    assert notes(hf.tokens("hello 𓀀")) == ["1 of 4 tokens are unknown to the tokenizer"]
+    assert notes(hf.tokens("hello 𓀀")) == ["1 of 4 tokens is unknown to the tokenizer"]
     assert notes(hf.tokens("hello")) == []
+
+
+def test_no_column_of_tokens_is_empty(bert):
+    """IDs have no places in a text, and without special tokens none is marked as one."""
+
+    def columns(result) -> list[str]:
+        return [column.name for column in result.page().parts[-1].columns]
+
+    assert columns(hf.tokens([[101, 7592, 102]])) == ["#", "token", "ID", "text", "special", "mask"]
+    assert columns(hf.tokens("hello", special=False)) == [
+        *("#", "token", "ID", "text", "characters", "word", "mask")
+    ]
 
 
 def test_a_row_a_token(bert):

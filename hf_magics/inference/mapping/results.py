@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,10 @@ _MOST_LABELS = 10
 
 @dataclass(frozen=True)
 class Told:
-    """What the page says of a map, in numbers and strings; ``path`` is the file it went to."""
+    """What the page says of a map, in numbers and strings.
+
+    ``numbers`` are the answers that are a number each; ``path`` is the file they went to.
+    """
 
     title: str
     number: int
@@ -53,6 +56,7 @@ class Told:
     counts: tuple[tuple[str, int], ...]
     column: str
     answers: Mapping[str, int]
+    numbers: frozenset[str]
     path: str
     file_bytes: int
     how: Mapping[str, str]
@@ -97,6 +101,7 @@ class MapResult(WithOutputs):
             tuple(tally.counts.most_common()) if tally.counts else (),
             tally.column,
             dict(tally.answers),
+            frozenset(name for name in tally.answers if _is_number(name, tally.first)),
             str(to) if to else "",
             to.stat().st_size if to else 0,
             plan,
@@ -183,7 +188,7 @@ def _summary(told: Told) -> str:
 def _counted(told: Told) -> Table:
     total = sum(count for _, count in told.counts)
     rows = tuple(
-        (label, f"{count:,}", Bar(count / total, f"{count / total:.1%}"))
+        (label, f"{count:,}", Bar(count / total, f"{100 * count / total:.1f} %"))
         for label, count in told.counts[:_MOST_LABELS]
     )
     name = next(iter(told.answers), "answer")
@@ -197,13 +202,21 @@ def _first(told: Told) -> Table:
     columns = (
         Column("row", "right"),
         Column(told.column),
-        *(Column(name, mono=bool(told.answers[name])) for name in names),
+        *(_answer_column(name, told) for name in names),
     )
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (f"{row['row']:,}", row[told.column], *(row.get(name, "") for name in names))
         for row in told.first
     )
     return Table(columns, rows, "The first rows")
+
+
+def _answer_column(name: str, told: Told) -> Column:
+    return Column(name, "right" if name in told.numbers else "left", mono=bool(told.answers[name]))
+
+
+def _is_number(name: str, rows: Sequence[Mapping[str, Any]]) -> bool:
+    return all(isinstance(row.get(name), int | float | None) for row in rows)
 
 
 def _failed(told: Told) -> Table:

@@ -67,6 +67,13 @@ def test_labels_are_those_of_an_inference(sorter, short_windows):
     assert list(result.df.columns) == ["row", "label", "prob", "error"]
 
 
+def test_numbers_of_the_page_are_right_aligned(sorter):
+    """A probability is one also where a row has none; the share has its sign parted from it."""
+    counted, first = hf.map(["good", None, "bad"]).page().parts[1:3]
+    assert [column.align for column in first.columns] == ["right", "left", "left", "right"]
+    assert all(row[-1].text.endswith(" %") for row in counted.rows)
+
+
 def test_rows_that_fail_have_their_error(small, short_windows):
     """And the others their answer: nothing is moved, nothing ends."""
     texts = ["good", None, float("nan"), "", "   ", 3, "fine", ["x"], "good"]

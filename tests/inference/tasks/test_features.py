@@ -42,6 +42,13 @@ def test_a_row_holds_the_numbers_of_a_tensor():
     assert (row["NaN"], row["Inf"]) == ("0", "0")
 
 
+@pytest.mark.parametrize("dtype", [torch.int64, torch.uint8, torch.bool])
+def test_whole_numbers_have_no_decimals(dtype):
+    """The least and the largest are IDs or counts; a mean is none."""
+    row = cells({"mask": torch.tensor([0, 1, 1, 1]).to(dtype)})
+    assert (row["min"], row["max"], row["mean"]) == ("0", "1", "0.7500")
+
+
 def test_the_picture_is_of_the_first_matrix():
     """The heat map shows the first matrix, says so, and its scale is that of its cells."""
     tensor = torch.arange(24.0).reshape(2, 3, 4)

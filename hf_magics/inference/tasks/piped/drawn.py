@@ -174,7 +174,7 @@ def _as_image(mask: Any) -> Image.Image:
 
 def _masked(one: dict[str, Any], rank: int) -> tuple[Cell, ...]:
     likely: Cell = "–" if one["prob"] is None else Bar(one["prob"], prob(one["prob"]))
-    return str(rank), one["label"], likely, Bar(one["share"], f"{one['share']:.1%}")
+    return str(rank), one["label"], likely, Bar(one["share"], f"{100 * one['share']:.1f} %")
 
 
 def _match(one: dict[str, Any]) -> dict[str, Any]:
