@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import Browser, Locator, Page, Request, sync_playwright
 
-from .server import KERNEL, Server, Theme
+from .server import KERNEL, App, Server, Theme
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -142,6 +142,7 @@ class Lab:
         source: dict[str, Any] | Path | str,
         theme: Theme = "light",
         *,
+        app: App = "lab",
         run: bool = True,
         size: tuple[int, int] = (1300, 1500),
     ) -> OpenNotebook:
@@ -149,7 +150,8 @@ class Lab:
 
         Args:
             source: the notebook, or its file; it is copied, and never changed.
-            theme: JupyterLab's own.
+            theme: JupyterLab's own, which Notebook 7 has too.
+            app: which of the two shows it.
             run: True runs all cells and waits for the end (a cell that fails stops the rest).
                 False runs nothing: the outputs it came with show as in an untrusted notebook.
             size: of the window, in pixels.
@@ -157,8 +159,8 @@ class Lab:
         name = f"{next(self._numbers)}.ipynb"
         self._server.write(name, source)
         self._server.choose(theme)
-        shown = self._window(size)
-        shown.page.goto(self._server.address_of(name), wait_until="domcontentloaded")
+        shown = self._window(size, app)
+        shown.page.goto(self._server.address_of(name, app), wait_until="domcontentloaded")
         _wait_until_drawn(shown.page, theme)
         if run:
             _run_all(shown.page)
@@ -171,10 +173,10 @@ class Lab:
             page.close()
         self._server.end_kernels()
 
-    def _window(self, size: tuple[int, int]) -> OpenNotebook:
+    def _window(self, size: tuple[int, int], app: App) -> OpenNotebook:
         shown = OpenNotebook(self._context.new_page())
         shown.page.set_viewport_size({"width": size[0], "height": size[1]})
-        _listen(shown, self._server.address)
+        _listen(shown, self._server.address, app)
         return shown
 
 
@@ -189,7 +191,7 @@ def chromium(path: str) -> Iterator[Browser]:
             browser.close()
 
 
-def _listen(shown: OpenNotebook, address: str) -> None:
+def _listen(shown: OpenNotebook, address: str, app: App) -> None:
     """Notes errors, dialogs and foreign requests as they come."""
 
     def on_request(request: Request) -> None:
@@ -197,7 +199,8 @@ def _listen(shown: OpenNotebook, address: str) -> None:
             shown.foreign.append(request.url)
 
     shown.page.on("request", on_request)
-    shown.page.on("pageerror", lambda error: shown.problems.append(f"error: {error}"))
+    if app == "lab":  # scripts of Notebook 7 fail as it starts, also for a notebook without a cell
+        shown.page.on("pageerror", lambda error: shown.problems.append(f"error: {error}"))
     shown.page.on("dialog", lambda dialog: shown.problems.append(f"dialog: {dialog.message}"))
     shown.page.on("dialog", lambda dialog: dialog.dismiss())
 

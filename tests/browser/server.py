@@ -1,4 +1,7 @@
-"""A real JupyterLab on loopback, with its settings, data and runtime files in a folder of its own."""
+"""A real JupyterLab on loopback, with its settings, data and runtime files in a folder of its own.
+
+The same server shows a notebook in Notebook 7 too: that is another page over the same parts.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Theme = Literal["light", "dark"]
+App = Literal["lab", "notebook"]
 
 START_S = 120
+PAGES: dict[App, str] = {"lab": "lab/tree", "notebook": "notebooks"}
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 # Without a kernelspec JupyterLab opens a dialog that asks for a kernel.
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -63,9 +68,9 @@ class Server:
         """Sets the theme of the windows that are opened from now on."""
         self._set("themes", {"theme": THEMES[theme], "adaptive-theme": False})
 
-    def address_of(self, name: str) -> str:
-        """Where a notebook is shown, with no trace of the one before it."""
-        return f"{self.address}lab/tree/{name}?reset&token={self._token}"
+    def address_of(self, name: str, app: App = "lab") -> str:
+        """Where an app shows a notebook, with no trace of the one before it."""
+        return f"{self.address}{PAGES[app]}/{name}?reset&token={self._token}"
 
     def end_kernels(self) -> None:
         """Ends the kernels of all notebooks."""
@@ -94,6 +99,7 @@ class Server:
             "ServerApp.open_browser=False",
             f"ServerApp.root_dir={self._notebooks}",
             "LabApp.expose_app_in_browser=True",  # `window.jupyterapp` runs its commands
+            "JupyterNotebookApp.expose_app_in_browser=True",
             "LabApp.news_url=",
             "LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         )

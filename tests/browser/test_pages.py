@@ -1,7 +1,7 @@
 """Every page in the real JupyterLab: light, dark, and untrusted, where it is sanitised.
 
 One notebook has all pages. It is run twice, once in each theme; what the light run gave is opened
-a third time as a notebook that came from somebody else.
+again as a notebook that came from somebody else, and so in Notebook 7 as well.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ WIDE = "import os\nos.environ['COLUMNS'] = '800'"  # text without wrapped cells:
 
 NOTEBOOK = "() => window.jupyterapp.shell.currentWidget.context.model.toJSON()"
 NAMES = "pages => pages.flatMap(page => [...page.querySelectorAll('img')].map(one => one.alt))"
+NOTES = """pages => pages.map(page => [...page.children]
+    .filter(part => part.style.borderLeft).map(note => note.textContent))"""
 WORDS = """() => document.body.textContent
     + [...document.querySelectorAll('img')].map(image => `(${image.alt})`).join('')"""
 FORMULA = "mjx-container, .MathJax"
@@ -98,12 +100,22 @@ def dark(opened: Lab) -> View:
 
 @pytest.fixture(scope="module")
 def untrusted(opened: Lab, light: View) -> View:
-    # not the same file: JupyterLab trusts what it has itself saved
-    other = {**light.document, "metadata": {**light.document["metadata"], "from": "somebody"}}
-    return View(opened.open(other, run=False), light.document)
+    return View(opened.open(of_somebody(light), run=False), light.document)
 
 
-@pytest.fixture(scope="module", params=["light", "dark", "untrusted"])
+@pytest.fixture(scope="module")
+def notebook_7(opened: Lab, light: View) -> View:
+    shown = opened.open(of_somebody(light), "dark", app="notebook", run=False)
+    assert shown.page.locator("#jp-NotebookLogo").is_visible()
+    return View(shown, light.document)
+
+
+def of_somebody(view: View) -> dict[str, Any]:
+    """The notebook that ran as another file: JupyterLab trusts what it has itself saved."""
+    return {**view.document, "metadata": {**view.document["metadata"], "from": "somebody"}}
+
+
+@pytest.fixture(scope="module", params=["light", "dark", "untrusted", "notebook_7"])
 def view(request) -> View:
     return request.getfixturevalue(request.param)
 
@@ -119,7 +131,7 @@ def test_every_cell_shows_its_page(view: View):
 
 
 def test_trust_is_as_it_should_be(view: View, request):
-    trusted = "untrusted" not in request.node.callspec.id
+    trusted = request.node.callspec.id in {"light", "dark"}
     assert set(view.shown.trusted) == {trusted}
 
 
@@ -155,6 +167,11 @@ def test_titles_notes_and_captions_are_in_the_text(view: View):
         # of %hf_code a terminal has the whole script as it is, under no heading of its own
         named = [name for name in named if not name.startswith("Thewholescript")]
         assert [name for name in named if name not in there] == []
+
+
+def test_no_note_is_said_twice(view: View):
+    for page in view.pages.evaluate_all(NOTES):
+        assert len(set(page)) == len(page)
 
 
 def test_nothing_is_taken_away(view: View):
