@@ -22,7 +22,7 @@ class Help(Shown):
         """The usage, as argparse writes it."""
         from hf_magics.display.parts import Code, Page  # noqa: PLC0415 - with the first page
 
-        return Page(self._title, (Code(self._text),))
+        return Page(self._title, (Code(self._text, wraps=True),))
 
 
 class Overview(Shown):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import assert_never
@@ -137,7 +138,15 @@ def _table(table: Table, limits: Limits) -> Table:
     )
 
 
+_MORE = re.compile(r"([\d,]+) more (\w+?)s?: (.*)", re.DOTALL)
+
+
 def _left_out(table: Table, rows: int, columns: int, limits: Limits) -> str:
+    own = _MORE.fullmatch(table.left_out)
+    if own and rows < len(table.rows):  # one count of both, not a count beside another
+        left = int(own[1].replace(",", "")) + len(table.rows) - rows
+        table = replace(table, left_out=f"{plural(left, f'more {own[2]}')}: {own[3]}")
+        rows = len(table.rows)
     said = [
         f"{plural(left, f'more {what}')} {'is' if left == 1 else 'are'} not shown"
         for left, what in (
@@ -183,7 +192,7 @@ def _cell(cell: Cell, limits: Limits) -> Cell:
         case Heat():
             return _heat(cell, limits)
         case Code():
-            return Code(_cut(cell.text, limits.cell_characters), cell.language)
+            return replace(cell, text=_cut(cell.text, limits.cell_characters))
         case Picture():
             return _picture(cell, limits)
         case Bar() | Tint():
@@ -219,7 +228,7 @@ def _code(code: Code, limits: Limits) -> Code:
     left = len(lines) - limits.lines
     text = "\n".join(lines[: limits.lines])
     more = f"\n… {plural(left, 'more line')}" if left > 0 else ""
-    return Code(_cut(text, limits.characters) + more, code.language)
+    return replace(code, text=_cut(text, limits.characters) + more)
 
 
 def _cut(text: str, most: int) -> str:

@@ -67,10 +67,14 @@ class Heat:
 
 @dataclass(frozen=True)
 class Code:
-    """Text to read or copy letter by letter; white space counts."""
+    """Text to read or copy letter by letter; white space counts.
+
+    Where it ``wraps``, a line that is not indented may be parted between its words.
+    """
 
     text: str
     language: str = ""
+    wraps: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from tabulate import tabulate
 from hf_magics.display import limits
 from hf_magics.display.branches import as_table
 from hf_magics.display.columns import broadest, fitted, wrap
+from hf_magics.display.imageless import without_pictures
 from hf_magics.display.numbers import number
 from hf_magics.display.parts import (
     Align,
@@ -96,7 +97,7 @@ def _part(part: Part, width: int) -> str:  # noqa: C901, PLR0911 - one arm a par
         case Heat():
             return _heat(part, width)
         case Code():
-            return visible(part.text, keep_newlines=True)
+            return _code(part, width)
         case Picture():
             return _wrapped(f"({part.label})", width)
         case Table():
@@ -107,6 +108,13 @@ def _part(part: Part, width: int) -> str:  # noqa: C901, PLR0911 - one arm a par
             return _fold(part, width)
         case _:
             assert_never(part)
+
+
+def _code(code: Code, width: int) -> str:
+    text = visible(code.text, keep_newlines=True)
+    if not code.wraps:
+        return text
+    return "\n".join(one if one[:1] == " " else _lines(one, width) for one in text.split("\n"))
 
 
 def _fold(fold: Fold, width: int) -> str:
@@ -150,9 +158,10 @@ def _bracketed(text: str, span: Span) -> str:
 
 
 def _table(table: Table, width: int) -> str:
+    table = without_pictures(table)
     pieces = (
         _wrapped(table.caption, width),
-        _rows(table, width),
+        _rows(table, width) if table.columns else "",
         _wrapped(f"… {table.left_out}", width) if table.left_out else "",
     )
     return "\n".join(filter(None, pieces))
@@ -177,7 +186,7 @@ def _rows(table: Table, width: int) -> str:
         widths = fitted([column.breadth for column in kept], flexible, _room(kept, width))
         if widths:
             return "\n".join(filter(None, (_in_every_row(said, width), _grid(kept, widths))))
-    return _records(columns, width)
+    return "\n\n".join(filter(None, (_in_every_row(shared, width), _records(varying, width))))
 
 
 def _panels(columns: list[_Column], width: int) -> str:

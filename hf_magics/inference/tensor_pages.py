@@ -63,7 +63,7 @@ def others_table(others: Sequence[OtherSummary], caption: str) -> Table:
 def corners(tensors: Sequence[TensorSummary]) -> tuple[Part, ...]:
     """Return what torch prints of each of the first tensors; folded, where that is much."""
     shown = [one for one in tensors if one.corner][:_MOST_CORNERS]
-    parts: list[Part] = [Code(f"{one.name} = {one.corner}", "python") for one in shown]
+    parts: list[Part] = [Code(f"# {one.name}\n{one.corner}", "python") for one in shown]
     if sum(math.prod(one.shape) for one in tensors) <= _AT_A_GLANCE:
         return tuple(parts)
     which = "" if len(shown) == len(tensors) else f" of the first {len(shown)}"
@@ -88,11 +88,10 @@ def _row(one: TensorSummary) -> tuple[Cell, ...]:
     picture: Cell = ""
     if one.heat and not math.isnan(one.low):
         values = [value for row in one.heat for value in row if not math.isnan(value)]
-        ends = (min(values, default=0.0), max(values, default=0.0))
-        label = (
-            f"means of blocks of {_first_matrix(one)}, from {number(ends[0])} to {number(ends[1])}"
-        )
-        picture = Heat(one.heat, *ends, label)
+        scale = (min(values, default=0.0), max(values, default=0.0))
+        told = f"from {number(scale[0])} to {number(scale[1])}"
+        label = f"means of blocks of {_first_matrix(one)}, {told}"
+        picture = Heat(one.heat, *scale, label)
     return (
         one.name,
         shape(one.shape),

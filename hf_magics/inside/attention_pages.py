@@ -192,7 +192,11 @@ def _strips(found: Read, maps: Maps) -> Table:
         for layer, row in zip(maps.layers, found.maps, strict=True)
     )
     heads = f"heads {maps.heads[0]} to {maps.heads[-1]}, from left to right"
-    return Table((Column("layer"), Column(heads)), rows, f"All heads: {_scale(found, maps)}")
+    return Table(
+        (Column("layer"), Column(heads)),
+        rows,
+        f"All heads: {_scale(found, maps)}; --layer 0 --head 0 shows one closely",
+    )
 
 
 def _reads(found: Read, maps: Maps) -> str:

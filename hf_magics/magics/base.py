@@ -189,7 +189,7 @@ def _put_examples_last(method: Any) -> None:
     if begin:
         parser.description = about.rstrip()
         parser.epilog = begin + examples  # the line break keeps IPython from dedenting them
-        method.__doc__ = parser.format_help()
+    method.__doc__ = usage_of(parser)
 
 
 def quiet(result: Shown, shell: Any) -> Shown:

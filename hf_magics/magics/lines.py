@@ -97,12 +97,20 @@ def look_up(name: str, variables: Mapping[str, Any]) -> Any:
     """
     first, *rest = name.split(".")
     if first not in variables:
-        close = nearest(first, variables)
+        close = nearest_variable(first, variables)
         raise OptionError(f"there is no variable '{first}' in the notebook{close}")
     value = variables[first]
     for part in rest:
         value = _member(value, part, name)
     return value
+
+
+def nearest_variable(word: str, variables: Mapping[str, Any]) -> str:
+    """Ask whether the nearest variable was meant, ``""`` where none is near."""
+    return nearest(word, [one for one in variables if one not in _SHELLS_OWN])
+
+
+_SHELLS_OWN = {"In", "Out", "exit", "get_ipython", "open", "quit"}
 
 
 def _known(match: re.Match[str], variables: Mapping[str, Any], *, strict: bool) -> str:

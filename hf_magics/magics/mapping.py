@@ -9,12 +9,11 @@ from IPython.core.magic_arguments import argument
 
 from hf_magics import api
 from hf_magics.display.shown import Shown
-from hf_magics.display.words import nearest
 from hf_magics.errors import OptionError
 from hf_magics.magics.arguments import no_fields, only
 from hf_magics.magics.base import Base, magic
 from hf_magics.magics.binding import check_output
-from hf_magics.magics.lines import look_up
+from hf_magics.magics.lines import look_up, nearest_variable
 from hf_magics.magics.options import LENGTH, MODEL, OUTPUT, SET, TASK, options
 from hf_magics.paths import path_of
 
@@ -99,9 +98,9 @@ class MapMagics(Base):
         if word.partition(".")[0] in self.variables and not path.is_file():
             return look_up(word, self.variables), word
         if not path.is_file():
+            close = nearest_variable(word.partition(".")[0], self.variables)
             raise OptionError(
-                f"there is no variable and no file '{word}'"
-                f"{nearest(word.partition('.')[0], self.variables)}: %hf_map takes df.text or a "
+                f"there is no variable and no file '{word}'{close}: %hf_map takes df.text or a "
                 ".csv, .jsonl, .parquet or .txt file"
             )
         return path, ""

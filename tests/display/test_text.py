@@ -17,6 +17,7 @@ from hf_magics.display.parts import (
     Marked,
     Note,
     Page,
+    Picture,
     Span,
     Table,
     Text,
@@ -124,6 +125,32 @@ def test_a_record_has_no_line_for_what_is_empty():
     )
 
 
+def test_records_say_once_what_all_share_and_nothing_of_what_is_empty():
+    """A block has the lines that differ: an empty cell is no blank line, which parts blocks."""
+    names = ("", *(f"column {at}" for at in range(12)))
+    rows = tuple(
+        (mark, "cpu", "", *(f"{row}.{at:07}" for at in range(10)))
+        for row, mark in enumerate(("", "current"))
+    )
+    drawn = render(Table(tuple(Column(name, "right") for name in names), rows))
+    assert drawn.startswith("in every row: column 0 cpu\n\ncolumn 2: 0.0000000\n")
+    first, second = drawn.split("\n\n")[1:]
+    assert first.count("\n") == 9
+    assert second.startswith("current\ncolumn 2: 1.0000000\n")
+
+
+def test_images_in_a_table_are_left_out():
+    """Their names would fill a column, or be the whole table; it says where they are seen."""
+    rows = tuple((str(at), Picture(b"", f"the heads of layer {at}"), "0.5") for at in range(3))
+    table = Table((Column("layer"), Column("map"), Column("focus")), rows, "Heads", "1 more row")
+    assert render(table) == (
+        "Heads\nlayer  focus\n-----  -----\n0      0.5\n1      0.5\n2      0.5\n"
+        "… 1 more row; map: pictures, which a notebook shows"
+    )
+    bare = Table(table.columns[:2], tuple(row[:2] for row in rows), "Heads")
+    assert render(bare) == "Heads\n… map: pictures, which a notebook shows"
+
+
 def test_pictures_make_room():
     """A picture in a table goes before a word is wrapped; in a broad terminal it stays."""
     heat = Heat(tuple(tuple(float(c) for c in range(64)) for _ in range(64)), 0.0, 63.0, "")
@@ -170,6 +197,29 @@ def test_code_is_verbatim():
     """Code keeps its lines and spaces, however long; only controls are made visible."""
     code = "\n  if x:\n" + "y" * 200 + "\n\x1b[0m"
     assert render(Text("."), Code(code)) == ".\n\n" + code.replace("\x1b", r"\x1b")
+
+
+def test_code_that_wraps_does_so_between_words():
+    """A list of IDs and the prose of a help are not cut in a word; indented lines are as typed."""
+    ids, indented = str(list(range(1_000, 1_040))), "    " + "y " * 60
+    drawn = render(Code(f"{ids}\n{indented}", wraps=True)).split("\n")
+    assert drawn[-1] == indented
+    assert max(breadths("\n".join(drawn[:-1]))) <= 80
+    assert " ".join(drawn[:-1]) == ids
+
+
+def test_two_counts_of_what_is_left_out_are_one():
+    """Rows that the page left out and rows that a fold leaves out are rows that are not there."""
+    rows = tuple((f"row {at}",) for at in range(50))
+    table = Table((Column("a"),), rows, left_out="1,001 more rows: .df has them all")
+    assert render(Fold("Details", (table,))).endswith("… 1,031 more rows: .df has them all")
+
+
+def test_what_of_a_fold_is_not_shown_is_counted():
+    """One part, or several."""
+    one, many = (render(Fold("F", tuple(Text(str(at)) for at in range(n)))) for n in (4, 6))
+    assert one.endswith("… 1 more part not shown in text")
+    assert many.endswith("… 3 more parts not shown in text")
 
 
 def test_folds_are_short():

@@ -7,6 +7,9 @@ import torch
 from torch._tensor_str import printoptions
 from transformers import DynamicCache, EncoderDecoderCache
 
+from hf_magics.display import text
+from hf_magics.display.parts import Page
+from hf_magics.inference.tensor_pages import corners, tensor_table
 from hf_magics.inference.tensors import (
     corner,
     heat,
@@ -222,3 +225,14 @@ def test_what_is_no_tensor_has_a_row_in_words():
     """Numbers and texts in an output are shown as they are."""
     (found,) = summaries({"steps": 3})
     assert (found.name, found.kind, found.words) == ("steps", "int", "3")
+
+
+def test_whole_numbers_have_no_decimals_and_a_value_stands_under_its_name():
+    """Of token IDs the largest is one; what torch prints keeps its columns, within a terminal."""
+    ids = summarise("input_ids", torch.tensor([[101, 30_522], [0, 102]]))
+    assert tensor_table([ids], 5, "", "").rows[0][4:7] == ("0", "30,522", "7681.2500")
+    states = summarise("a_name_of_some_length", some(3, 400))
+    (fold,) = corners([states])
+    drawn = text.render(Page("", (fold,)))
+    assert f"\n# a_name_of_some_length\n{states.corner}" in drawn
+    assert max(map(len, drawn.split("\n"))) <= 80

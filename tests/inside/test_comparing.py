@@ -108,6 +108,8 @@ def test_a_base_model_and_one_with_a_head_share_modules(session, minilm):
     result = hf.compare("base", "sorter")
     assert "Different classes: BertModel and BertForSequenceClassification" in answer(result)
     assert "all 53 modules are the same bit by bit; 1 module only in sorter" in answer(result)
+    notes = [one.text for one in hf.compare("base", "sorter", ["a"]).page().notes]
+    assert [one for one in notes if "random" in one] == notes[:1]
     row = result.df.iloc[0]
     assert (row["module"], row["other_module"]) == (
         "embeddings.word_embeddings",

@@ -4,6 +4,7 @@ import pytest
 
 from hf_magics.errors import OptionError
 from hf_magics.magics.asked import Asked, read
+from hf_magics.magics.lines import nearest_variable
 from hf_magics.magics.magics import HFMagics
 
 VARIABLES = {"n": 3, "folder": "/data", "paths": {"model": "/data/bert"}, "name": "small"}
@@ -140,6 +141,13 @@ def test_a_name_that_is_not_there_is_an_error_that_names_it(typed, line):
         line = "x=a{}"  # at the beginning it would be JSON
     with pytest.raises(OptionError, match=r"n_|nope"):
         ask(line.format(typed))
+
+
+def test_the_shells_own_names_are_never_what_was_meant():
+    """``open`` is nearest to ``nope``, and is no input of anybody's."""
+    own = {"open": open, "In": [], "texts": []}
+    assert nearest_variable("nope", own) == ""
+    assert "'texts'" in nearest_variable("text", own)
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,18 @@ def test_the_help_ends_in_examples(shell, capsys, name):
     assert shown.rstrip().endswith(examples[-1])
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_options_of_a_help_stand_in_columns(shell, capsys, name):
+    """What each option does begins in the same place, in ``--help`` and ``?``; no marks of reST."""
+    shown = repr(shell.run(f"%{name} --help"))
+    shell.run(f"%{name}?")
+    for text in (shown, capsys.readouterr().out):
+        options = text.partition("options:\n")[2].partition("\n\n")[0].split("\n")
+        beside = [re.search(r"(?<=\S)  +(?=\S)", line) for line in options]
+        assert len({found.end() for found in beside if found}) == 1
+        assert not re.search(r"::\n|<[A-Z]", text)
+
+
 def test_the_overview_says_which_page_a_cell_shows(shell):
     """Of several magics in one cell, IPython shows the last: the others seem to do nothing."""
     assert "IPython shows the page of the last one alone" in repr(shell.run("%hf"))

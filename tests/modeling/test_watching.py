@@ -75,3 +75,15 @@ def test_an_error_inside_leaves_nothing(before):
     with pytest.raises(ZeroDivisionError), watched("load", notes=[]):
         raise ZeroDivisionError
     assert _state() == before
+
+
+def test_tied_weights_that_are_missing_are_told_by_the_page_alone(before):
+    """What transformers calls a corrupted checkpoint is a head that the loading report names."""
+    notes: list[str] = []
+    with watched("x", notes=notes):
+        logging.getLogger("transformers").warning(
+            "This checkpoint seem corrupted. The tied weights mapping for this model specifies to "
+            "tie a to b, but both are absent from the checkpoint"
+        )
+        logging.getLogger("transformers").warning("something else")
+    assert notes == ["something else"]
