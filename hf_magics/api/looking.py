@@ -133,9 +133,9 @@ def lens(
     from hf_magics.specs import LensSpec
 
     with first_import():
-        from hf_magics.inference.inputs import texts_or_ids
+        from hf_magics.inference.inputs import texts_or_rows
         from hf_magics.inside import lens as looking
-    read = texts_or_ids(inputs)
+    read = texts_or_rows(inputs)
     spec = LensSpec(model, read.texts, read.ids, target, position, hidden, variable)
     return looking.lens(spec, read, session)
 
@@ -168,8 +168,9 @@ def score(
     from hf_magics.specs import ScoreSpec
 
     with first_import():
+        from hf_magics.inference.inputs import texts_or_rows
         from hf_magics.inside import scoring
-    read = scoring.read_lines(inputs)
+    read = texts_or_rows(inputs)
     spec = ScoreSpec(model, read.texts, read.ids, max_length, variable)
     return scoring.score(spec, read, session, settings)
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from hf_magics.display.shown import Shown
 from hf_magics.errors import InputError
+from hf_magics.inference.encoded import without_padding
 from hf_magics.specs import TokenIds
 
 
@@ -48,17 +49,18 @@ def read_inputs(value: Any) -> Inputs:
 
     Args:
         value: A string, a list or Series of strings, or of pairs of them; token IDs (a list of
-            them, a list of lists, an array or tensor of one or two dimensions); a dictionary of
-            tensors; or a thing, or a list of things: a PIL image, an array of bytes (height ×
-            width, or × 3) for an image, a vector of floats for a sound at the model's own sampling
-            rate, a dictionary of such an ``array`` and its ``sampling_rate``, a path, a table, a
-            tuple of a thing and a question.
+            them, a list of lists, an array or tensor of one or two dimensions); a result of
+            ``%hf_tokens``, whose padding is left out by its mask; a dictionary of tensors, or what
+            a tokenizer gives, of lists too; or a thing, or a list of things: a PIL image, an array
+            of bytes (height × width, or × 3) for an image, a vector of floats for a sound at the
+            model's own sampling rate, a dictionary of such an ``array`` and its ``sampling_rate``,
+            a path, a table, a tuple of a thing and a question.
 
     Raises:
         InputError: It is none of these; the message says what and where.
     """
     if isinstance(value, Shown):  # a result of %hf_tokens
-        value = getattr(value, "ids", ())
+        value = without_padding(getattr(value, "ids", ()), getattr(value, "mask", None))
     if _is_thing(value):
         return Inputs(things=(value,), alone=True)
     if isinstance(value, Mapping) or hasattr(value, "input_ids"):
@@ -72,12 +74,12 @@ def read_inputs(value: Any) -> Inputs:
 
 
 def texts_or_ids(value: Any) -> Inputs:
-    """Return a value as texts or token IDs: of a tokenizer's batch, its IDs.
+    """Return a value as texts or token IDs: of a tokenizer's batch its IDs, padding among them.
 
     Raises:
         InputError: It is neither.
     """
-    read = read_inputs(value)
+    read = read_inputs(getattr(value, "ids", ()) if isinstance(value, Shown) else value)
     if read.things:
         raise InputError(f"texts or token IDs are needed, not {kind_of_thing(read.things[0])}")
     if read.tensors is None:
@@ -85,6 +87,19 @@ def texts_or_ids(value: Any) -> Inputs:
     if "input_ids" not in read.tensors:
         raise InputError("the dictionary has no 'input_ids': give texts or token IDs")
     return read_inputs(read.tensors["input_ids"])
+
+
+def texts_or_rows(value: Any) -> Inputs:
+    """Return a value as texts or token IDs: of a tokenizer's batch, its IDs without the padding.
+
+    Raises:
+        InputError: It is neither.
+    """
+    read = texts_or_ids(value)
+    mask = getattr(value, "mask" if isinstance(value, Shown) else "attention_mask", None)
+    if mask is None and isinstance(value, Mapping):
+        mask = value.get("attention_mask")
+    return read_inputs(without_padding(read.ids, mask)) if read.ids and mask is not None else read
 
 
 def kind_of_thing(thing: Any) -> str:

@@ -78,6 +78,11 @@ class TokensResult(Shown):
         return [[token.id for token in line.tokens] for line in self.lines]
 
     @property
+    def mask(self) -> list[list[int]]:
+        """The attention mask of each line: 1 where a token stands, 0 at padding."""
+        return [[int(token.attended) for token in line.tokens] for line in self.lines]
+
+    @property
     def tokens(self) -> list[list[str]]:
         """The tokens of each line, as the vocabulary has them."""
         return [[token.text for token in line.tokens] for line in self.lines]
@@ -183,7 +188,7 @@ def line_parts(
     table = Table(columns, cells, f"Tokens of line {number}", left_out)
     texts: list[Part] = [*marked(line)] or [Text(part) for part in line.parts]
     count = plural(len(ids), "token")
-    return [Text(f"Line {number}: {count}"), *texts, Code(str(list(ids))), table]
+    return [Text(f"Line {number}: {count}"), *texts, Code(str(list(ids)), wraps=True), table]
 
 
 def rooms(lengths: Sequence[int], most: int) -> list[int]:

@@ -16,6 +16,7 @@ from hf_magics.errors import InputError, TokenizerError
 from hf_magics.inference.asking import asking
 from hf_magics.inference.checks import check_ids, check_room, check_rows, check_texts
 from hf_magics.inference.cutting import Cut, find_cuts
+from hf_magics.inference.encoded import batch_of
 from hf_magics.inference.inputs import Inputs
 from hf_magics.inference.pairs import split_pair
 from hf_magics.inference.told import not_taken, reads_padding, told_to_leave_out, told_to_pad
@@ -132,7 +133,7 @@ def from_ids(loaded: LoadedModel, ids: TokenIds, max_length: int | None = None) 
 
 
 def encode_inputs(loaded: LoadedModel, inputs: Inputs, max_length: int | None) -> Encoded:
-    """Return the batch for inputs of any kind; tensors are taken as they are.
+    """Return the batch for inputs of any kind; tensors are taken as they are, lists made to some.
 
     Raises:
         TokenizerError: Text, and the model has no tokenizer.
@@ -146,13 +147,14 @@ def encode_inputs(loaded: LoadedModel, inputs: Inputs, max_length: int | None) -
 
 
 def _from_tensors(loaded: LoadedModel, tensors: Mapping[str, Any]) -> Encoded:
+    tensors = batch_of(tensors)
     strange = [name for name, value in tensors.items() if not isinstance(value, torch.Tensor)]
     if strange or not tensors:
         one = strange[0] if strange else "it"
         raise InputError(f"a dictionary of tensors is needed; {one} is none")
     if "input_ids" in tensors:
         check_rows(loaded, tensors["input_ids"])
-    return Encoded(dict(tensors), ())
+    return Encoded(tensors, ())
 
 
 def need_tokenizer(loaded: LoadedModel) -> Any:

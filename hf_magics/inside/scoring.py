@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -14,7 +14,7 @@ from hf_magics.display.words import line_numbers
 from hf_magics.errors import InputError
 from hf_magics.inference import tokenizing
 from hf_magics.inference.generation.results import readable
-from hf_magics.inference.inputs import Inputs, read_inputs, texts_or_ids
+from hf_magics.inference.inputs import Inputs
 from hf_magics.inference.tokenizing import Encoded
 from hf_magics.inference.vocabulary import vocabulary_words
 from hf_magics.inside.likelihood import Scores, Told, causal_scores, masked_scores
@@ -29,26 +29,6 @@ from hf_magics.modeling.store import LoadedModel, Session
 from hf_magics.modeling.watching import watched
 from hf_magics.settings import Settings
 from hf_magics.specs import ScoreSpec
-
-
-def read_lines(value: Any) -> Inputs:
-    """Return a value of the notebook as texts or token IDs; of a padded batch, without padding.
-
-    Raises:
-        InputError: It is neither.
-    """
-    read = texts_or_ids(value)
-    mask = getattr(value, "attention_mask", None)
-    if mask is None and isinstance(value, Mapping):
-        mask = value.get("attention_mask")
-    if mask is None or not read.ids:
-        return read
-    kept = torch.as_tensor(mask).bool().reshape(len(read.ids), -1).tolist()
-    lines = (
-        [one for one, is_text in zip(line, keeps, strict=True) if is_text]
-        for line, keeps in zip(read.ids, kept, strict=True)
-    )
-    return read_inputs(list(lines))
 
 
 def score(spec: ScoreSpec, inputs: Inputs, session: Session, settings: Settings) -> ScoreResult:

@@ -11,8 +11,9 @@ from transformers import BatchEncoding, BertTokenizer
 
 import hf_magics as hf
 from hf_magics.errors import InputError
-from hf_magics.inference.inputs import Inputs, read_inputs, texts_or_ids
+from hf_magics.inference.inputs import Inputs, read_inputs, texts_or_ids, texts_or_rows
 from hf_magics.inference.things import as_image
+from tests.inference.plain import byte_level, forward
 
 LINE = (101, 7592, 102)
 
@@ -114,7 +115,9 @@ def test_what_is_neither_is_refused(value, said):
         ([[30522]], "token ID 30522 in line 1 is outside the vocabulary of 30,522 entries"),
         ([[101], [5, -1]], "token ID -1 in line 2"),
         ({}, "a dictionary of tensors is needed"),
-        ({"input_ids": [[101]]}, "a dictionary of tensors is needed; input_ids is none"),
+        ({"input_ids": "abc"}, "a dictionary of tensors is needed; input_ids is none"),
+        ({"input_ids": [["a"]]}, "a dictionary of tensors is needed; input_ids is none"),
+        ({"input_ids": [[101], [5, 6]]}, "the lines of 'input_ids' have different lengths"),
     ],
     ids=str,
 )
@@ -197,3 +200,48 @@ def test_a_missing_value_of_a_column_is_named(tiny):
     for missing in (float("nan"), None):
         with pytest.raises(InputError, match=r"line 2 is .*dropna"):
             hf.infer(["a", missing])
+
+
+PADDED = ["Hello!", "A text of some more words than that."]
+
+
+@pytest.mark.parametrize("padding", ["longest", "max_length"])
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_the_mask_that_came_along_hides_the_padding(bert, padding, side):
+    """A result of hf.tokens with padding on either side gives what its texts give, unwarned."""
+    bert.tokenizer.padding_side = side
+    tokens = hf.tokens(PADDED, padding=padding, max_length=12)
+    assert tokens.ids[0].count(bert.tokenizer.pad_token_id) > 5
+    assert tokens.mask == bert.tokenizer(PADDED, padding=padding, max_length=12)["attention_mask"]
+    found = hf.infer(tokens, task="features")
+    bert.tokenizer.padding_side = "right"
+    expected = hf.infer(PADDED, task="features").outputs.last_hidden_state
+    for row, length in enumerate(sum(mask) for mask in tokens.mask):
+        ours = found.outputs.last_hidden_state[row, :length]
+        assert (ours - expected[row, :length]).abs().max() < 1e-5
+    assert not any("mask hides" in note.text for note in found.page().notes)
+    assert hf.tokens(tokens).ids == tokens.ids  # where they are read they are all there
+
+
+@pytest.mark.parametrize("kind", ["pt", "np", None])
+def test_a_tokenizers_batch_of_any_kind_is_run_with_its_mask(bert, kind):
+    """Tensors, arrays or lists: the outputs are those of the batch as tensors, bit by bit."""
+    batch = bert.tokenizer(PADDED, padding=True, return_tensors=kind)
+    wanted = forward(bert.model, **bert.tokenizer(PADDED, padding=True, return_tensors="pt"))
+    found = hf.infer(batch, task="features")
+    assert torch.equal(found.outputs.last_hidden_state, wanted.last_hidden_state)
+    single = bert.tokenizer(PADDED[0], return_tensors=kind)
+    assert hf.infer(single, task="features").outputs.last_hidden_state.shape == (1, 4, 384)
+    assert len(hf.tokens(bert.tokenizer(PADDED)).ids) == 2  # lines of any lengths can be read
+
+
+def test_what_looks_at_each_token_leaves_padding_out(tiny):
+    """A lens and a score see the tokens that the mask shows; what reads IDs sees all."""
+    entry = tiny("gpt2", task="text-generation")
+    entry.tokenizer = byte_level()
+    entry.tokenizer.pad_token = entry.tokenizer.eos_token
+    batch = entry.tokenizer(["ab", "abcdef"], padding=True)
+    lines = tuple(tuple(line) for line in entry.tokenizer(["ab", "abcdef"])["input_ids"])
+    for value in (batch, hf.tokens(["ab", "abcdef"], padding="longest")):
+        assert texts_or_rows(value) == Inputs(ids=lines)
+        assert max(map(len, texts_or_ids(value).ids)) == min(map(len, texts_or_ids(value).ids))
