@@ -218,8 +218,8 @@ def test_two_counts_of_what_is_left_out_are_one():
 def test_what_of_a_fold_is_not_shown_is_counted():
     """One part, or several."""
     one, many = (render(Fold("F", tuple(Text(str(at)) for at in range(n)))) for n in (4, 6))
-    assert one.endswith("… 1 more part not shown in text")
-    assert many.endswith("… 3 more parts not shown in text")
+    assert one.endswith("… 1 more is not shown in text")
+    assert many.endswith("… 3 more are not shown in text")
 
 
 def test_folds_are_short():

@@ -155,7 +155,7 @@ def test_the_captions_are_sentences_and_say_what_a_colour_means(session, minilm)
     hf.load(minilm, name="mini")
     links, maps = hf.attention("The quick brown fox.").page().parts
     assert links.caption.endswith("without special tokens and tokens that look at themselves")
-    assert maps.caption.endswith("; 0 is clear, 1 is full")
+    assert "; 0 is clear, 1 is full" in maps.caption
     (layer,) = hf.attention("A cat\tA dog", layer=0).page().parts
     assert "0 is clear, 1 is full" in layer.caption
     assert layer.caption.endswith(
