@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from hf_magics.display.numbers import number, prob
 from hf_magics.display.parts import Bar, Cell, Column, Table
 from hf_magics.display.words import left_out, shortened
 from hf_magics.inference.answering.answer import Answer
+from hf_magics.inference.answering.logits import logits_parts
 from hf_magics.inference.answering.task import Done, Request, Task, named_lines, need_positive
 from hf_magics.inference.snippets import input_lines, run_lines
 from hf_magics.inference.tokenizing import Encoded
@@ -47,15 +48,16 @@ class Classify(Task):
     def answer(self, done: Done) -> Answer:
         """Return a row an input: the label, its probability, and the next likely ones."""
         config = done.request.loaded.config
-        logits = done.outputs["logits"].float()
+        logits = done.outputs["logits"].float().cpu()
         kind = kind_of(config)
         if kind == "regression":
             return _regression(done, logits)
-        scores = (logits.sigmoid() if kind == "multi-label" else logits.softmax(dim=-1)).cpu()
+        scores = logits.sigmoid() if kind == "multi-label" else logits.softmax(dim=-1)
         most = min(done.request.options.get("top_k", _SHOWN), scores.shape[-1])
         top = scores.topk(most, dim=-1)
         labels = [[config.id2label[one] for one in row] for row in top.indices.tolist()]
-        ranked = _ranked(done, labels, top.values.tolist(), kind)
+        best = _Best(labels, top.values.tolist(), logits.gather(-1, top.indices).tolist())
+        ranked = _ranked(done, best, logits, kind)
         return replace(ranked, values=_likely(config, scores)) if kind == "multi-label" else ranked
 
     def code(self, done: Done) -> tuple[Snippet, ...]:
@@ -170,8 +172,17 @@ def _regression(done: Done, logits: torch.Tensor) -> Answer:
     return Answer((table,), records, (), values)
 
 
-def _ranked(done: Done, labels: list[list[str]], scores: list[list[float]], kind: str) -> Answer:
-    request = done.request
+@dataclass(frozen=True)
+class _Best:
+    """The likeliest labels of each line, with their probabilities and logits: lists of a shape."""
+
+    labels: list[list[str]]
+    scores: list[list[float]]
+    logits: list[list[float]]
+
+
+def _ranked(done: Done, best: _Best, logits: torch.Tensor, kind: str) -> Answer:
+    request, labels, scores = done.request, best.labels, best.scores
     texts = named_lines(request, len(labels))
     shown = request.settings.rows
     columns = (Column("line"), Column("label"), Column("probability"), Column("then"))
@@ -181,15 +192,21 @@ def _ranked(done: Done, labels: list[list[str]], scores: list[list[float]], kind
     ]
     several = kind == "multi-label"
     caption = "Labels, each by itself" if several else "Labels"
-    parts = (Table(columns, tuple(rows), caption, left_out(len(labels), shown)),)
+    names = [str(request.loaded.config.id2label[at]) for at in range(logits.shape[-1])]
+    function = "sigmoid" if several else "softmax"
+    parts = (
+        Table(columns, tuple(rows), caption, left_out(len(labels), shown)),
+        *logits_parts(names, texts, logits, function, shown),
+    )
     most = request.options.get("top_k", 1)
     records = [
-        {"line": at, "text": text, "rank": rank, "label": label, "prob": value}
-        for at, (text, row, values) in enumerate(zip(texts, labels, scores, strict=True), 1)
-        for rank, (label, value) in enumerate(zip(row[:most], values, strict=False), 1)
+        {"line": at, "text": text, "rank": rank, "label": label, "prob": value, "logit": logit}
+        for at, (text, *ranks) in enumerate(zip(texts, labels, scores, best.logits, strict=True), 1)
+        for rank, (label, value, logit) in enumerate(zip(*ranks, strict=True), 1)
+        if rank <= most
     ]
-    best = tuple(row[0] for row in labels)
-    return Answer(parts, records, notes_on_labels(request.loaded.config), best)
+    values = tuple(row[0] for row in labels)
+    return Answer(parts, records, notes_on_labels(request.loaded.config), values)
 
 
 def _likely(config: Any, scores: torch.Tensor) -> tuple[Any, ...]:

@@ -7,11 +7,13 @@ from hf_magics.display.parts import Bar, Column, Table
 from hf_magics.display.words import left_out, shortened
 from hf_magics.errors import InputError
 from hf_magics.inference.answering.answer import Answer
+from hf_magics.inference.answering.logits import logits_parts
 from hf_magics.inference.answering.task import Done, Request, Task, named_lines
 from hf_magics.inference.pairs import split_pair
 
 _FOLLOWS = 0  # BERT's label of the pairs that stood side by side
 _MORE_LIKELY_THAN_NOT = 0.5
+_LABELS = ("it follows", "it does not")
 _COLUMNS = (
     Column("first"),
     Column("second"),
@@ -42,8 +44,10 @@ class NextSentence(Task):
 
     def answer(self, done: Done) -> Answer:
         """Return a row a pair: whether the second follows, and how likely that is."""
-        scores = done.outputs["logits"].float().softmax(dim=-1)[:, _FOLLOWS].tolist()
-        pairs = [_pair(line) for line in named_lines(done.request, len(scores))]
+        logits = done.outputs["logits"].float().cpu()
+        scores = logits.softmax(dim=-1)[:, _FOLLOWS].tolist()
+        lines = named_lines(done.request, len(scores))
+        pairs = [_pair(line) for line in lines]
         shown = done.request.settings.rows
         rows = tuple(
             (shortened(first), shortened(second), _verdict(score), Bar(score, prob(score)))
@@ -54,7 +58,8 @@ class NextSentence(Task):
             {"line": at, "first": first, "second": second, "follows": _follows(one), "prob": one}
             for at, ((first, second), one) in enumerate(zip(pairs, scores, strict=True), 1)
         ]
-        return Answer((table,), records, (), tuple(scores))
+        folded = logits_parts(_LABELS, lines, logits, "softmax", shown)
+        return Answer((table, *folded), records, (), tuple(scores))
 
     def decoding(self, done: Done) -> tuple[str, ...]:  # noqa: ARG002 - the same for all
         """Return logits to the probability that the second text follows."""

@@ -87,6 +87,32 @@ def test_the_raw_logits_stay_in_reach(sorter, tokenizer):
         assert torch.equal(result.outputs.logits, sorter(**batch).logits)
 
 
+def test_the_page_has_the_logits_of_every_label(sorter):
+    """Folded, a column a label in the config's order; .df has those of the ranks that it has."""
+    result = hf.infer(["a good film", "bad"], top_k=2)
+    logits = result.outputs.logits.tolist()
+    (fold,) = result.page().parts[1:-1]
+    assert "softmax" in fold.summary
+    (table,) = fold.parts
+    assert [one.name for one in table.columns] == ["line", "negative", "positive"]
+    assert table.rows == tuple(
+        (text, *(f"{one:.4f}" for one in row))
+        for text, row in zip(["a good film", "bad"], logits, strict=True)
+    )
+    found = result.df.set_index(["line", "label"])["logit"]
+    for line, row in enumerate(logits, 1):
+        for at, name in LABELS.items():
+            assert found[line, name] == pytest.approx(row[at])
+
+
+def test_a_table_of_very_many_logits_is_not_shown(session, tokenizer):
+    """The page stays calm; the outputs have them."""
+    hf.add(sized(tokenizer, num_labels=13), tokenizer, "many")
+    result = hf.infer("a film")
+    assert "Logits" not in repr(result)
+    assert result.outputs.logits.shape == (1, 13)
+
+
 def test_the_number_stands_beside_its_bar(sorter):
     """HTML and text both say label and probability."""
     result = hf.infer("a good film")
@@ -136,6 +162,7 @@ def test_one_label_gives_its_probability(session, tokenizer):
     result = hf.infer(["a film\ta book", "a day"])
     assert result.values == tuple(result.outputs.logits.sigmoid()[:, 0].tolist())
     assert "does not name" not in repr(result)
+    assert "Logits: sigmoid" in repr(result)
 
 
 def test_pairs_go_in_as_pairs(sorter, tokenizer):

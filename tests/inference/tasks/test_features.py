@@ -63,7 +63,7 @@ def test_values_are_folded_as_torch_prints_them():
     """The corner values stand in a fold, in torch's own words; 16 numbers are read at a glance."""
     fold = answer({"logits": torch.eye(5)}, SETTINGS).parts[-1]
     assert isinstance(fold, Fold)
-    assert fold.parts == (Code(f"logits = {torch.eye(5)}", "python"),)
+    assert fold.parts == (Code(f"# logits\n{torch.eye(5)}", "python"),)
     few = answer({"logits": torch.eye(4)}, SETTINGS).parts[-1]
     assert few == Code(f"logits = {torch.eye(4)}", "python")
 

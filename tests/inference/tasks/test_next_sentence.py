@@ -66,6 +66,8 @@ def test_the_data_and_the_page_have_both_texts(reader):
     assert (first, second, verdict) == ("fish at sea", "clouds in air", "no")
     assert isinstance(bar, Bar)
     assert bar.value == result.values[1]
+    folded = result.page().parts[1].parts[0].rows[1]
+    assert folded[1:] == tuple(f"{one:.4f}" for one in result.outputs.logits[1].tolist())
 
 
 def test_the_code_gives_the_same(reader):
