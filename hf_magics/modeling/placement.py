@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,20 @@ def slow_dtype_note(model: Any) -> str:
         f"the weights are {dtype_name(model.dtype)}, which most CPUs compute more slowly than "
         "float32: --dtype float32 takes twice the memory, and %hf_compare says which is faster here"
     )
+
+
+def without_packed(model: Any, notes: Sequence[str]) -> list[str]:
+    """Return the notes without transformers' own on a GGUF file's packed weights, where none are.
+
+    It says so before it knows: where its kernels can't be had, as on most CPUs, the weights are
+    unpacked, and float32 does take the memory that it says it does not.
+    """
+    if any(type(one).__name__ == _PACKED for one in model.modules()):
+        return list(notes)
+    return [note for note in notes if "with its weights packed" not in note]
+
+
+_PACKED = "GgufLinear"
 
 
 def weight_bytes(model: Any) -> int:

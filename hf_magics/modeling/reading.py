@@ -113,7 +113,7 @@ class Reader:
         if "device_map" not in dict(self.spec.extra):
             placement.move(model, device)
         self.notes += self._hindsight(found, model, tokenizer, processor, typed)
-        said = [note for note in self.notes if note]
+        said = placement.without_packed(model, [note for note in self.notes if note])
         auto = chosen.__name__ if _is_auto(chosen) else ""
         return Read(
             found,

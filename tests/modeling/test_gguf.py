@@ -12,10 +12,15 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def entry(smollm2):
-    """SmolLM2 from its GGUF file, loaded once."""
-    hf_magics.load(smollm2, name="smol")
-    return hf_magics.session.remove("smol")
+def loaded(smollm2):
+    """SmolLM2 from its GGUF file, loaded once: the page of it, and the entry."""
+    page = hf_magics.load(smollm2, name="smol")
+    return page, hf_magics.session.remove("smol")
+
+
+@pytest.fixture(scope="module")
+def entry(loaded):
+    return loaded[1]
 
 
 @pytest.fixture
@@ -33,6 +38,17 @@ def test_it_has_its_head_and_tokenizer(hf, smol, smollm2):
     made = smol.model.generate(**ids, max_new_tokens=1, do_sample=False)
     assert smol.tokenizer.decode(made[0]) == "The capital of France is Paris"
     assert "gguf_file=" in "\n".join(model_snippet(smol).lines)
+
+
+def test_its_page_says_of_its_weights_what_they_are(loaded):
+    """Two bytes each, and one warning of that: not that packed ones take no more in float32."""
+    page, entry = loaded
+    row = page.records()[0]
+    assert row["dtype"] == "float16"
+    assert sum(one.nbytes for one in entry.model.parameters()) == 2 * row["parameters"]
+    warnings = [note.text for note in page.page().notes if note.level == "warning"]
+    assert len(warnings) == 1
+    assert "float32 takes twice the memory" in warnings[0]
 
 
 def test_it_is_saved_and_stays_as_it_was(hf, smol, tmp_path):
