@@ -27,7 +27,7 @@ def model_snippet(loaded: LoadedModel) -> Snippet:
         return loaded.snippet
     is_new = isinstance(loaded.spec, NewSpec)
     made = new_snippet(loaded) if is_new else load_snippet(loaded)
-    return Snippet(made.imports, (*made.lines, _CHANGED)) if _is_trained(loaded) else made
+    return Snippet(made.imports, (*made.lines, *_CHANGED)) if _is_trained(loaded) else made
 
 
 def _is_trained(loaded: LoadedModel) -> bool:
@@ -36,7 +36,10 @@ def _is_trained(loaded: LoadedModel) -> bool:
     return bool(mark) and touched(model, mark) and bool(changed_since(model, mark))
 
 
-_CHANGED = "# the model's weights have changed since (trained?): save_pretrained keeps them"
+_CHANGED = (
+    "# the model's weights have changed since it was made (trained?), and are in no file yet:",
+    "# model.save_pretrained(folder) where they are, from_pretrained(folder) in place of the above",
+)
 
 
 def load_snippet(loaded: LoadedModel) -> Snippet:

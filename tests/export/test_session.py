@@ -237,3 +237,14 @@ def test_what_is_filled_in_is_not_overwritten(session, minilm):
     found = run_home(code, mine=model, mine_tokenizer=other)
     assert found["inputs"]["input_ids"].tolist() == other(["the fox"])["input_ids"]
     assert torch.equal(found["outputs"].last_hidden_state, result.outputs.last_hidden_state)
+
+
+def test_of_a_model_that_was_trained_it_says_what_to_save(worked):
+    """Above what was done with it, once; and nothing of a model that is as it was made."""
+    with torch.no_grad():
+        hf.session["other"].model.classifier.bias.add_(1)
+    worked.run("%hf_infer -m other A cat sat.")
+    code = hf.code(all=True).code
+    assert code.count("are in no file yet") == 1
+    assert code.index("BertForSequenceClassification(") < code.index("save_pretrained(folder)")
+    lint(code)
