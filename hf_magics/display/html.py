@@ -57,7 +57,8 @@ _CLEAR = 0.05
 # the sanitiser knows no ch: of these fonts each character is 0.6 em wide
 _EVEN = "font-family:Menlo,DejaVu Sans Mono,Liberation Mono,Courier New,monospace;white-space:pre"
 _LEVEL = f"{0.6 * branches.INDENT:.1f}em"
-_MARKER = "16px"  # what opens a line
+# what opens a line, so that the columns stand under each other
+_MARKER = "16px"
 _NOTES = {
     "info": ("Note:", "rgba(60,130,240,.12)", "rgba(60,130,240,.7)"),
     "warning": ("Warning:", "rgba(240,160,0,.15)", "rgba(240,150,0,.9)"),
@@ -163,16 +164,15 @@ def _tree(tree: Tree) -> str:
 
 def _branch(tree: Tree, branch: Branch, level: int, wide: tuple[int, ...]) -> str:
     line = _text(branches.line(tree, branch.cells, level, wide))
-    inside = "".join(_branch(tree, one, level + 1, wide) for one in branch.below)
+    items = [_branch(tree, one, level + 1, wide) for one in branch.below]
     if branch.details:
-        details = _text(branch.details, keep_newlines=True)
-        inside = f'<div style="opacity:.75;padding:0 0 0 {_MARKER}">{details}</div>{inside}'
-    # as wide as the mark of a line that opens, so that the columns stand under each other
-    summary = f'<summary style="cursor:pointer">{line}</summary>'
-    # a list of descriptions is indented where styles are stripped, too
-    indented = f'<dl style="margin:0"><dd style="margin:0 0 0 {_LEVEL}">{inside}</dd></dl>'
+        said = _text(branch.details, keep_newlines=True)
+        items.insert(0, f'<div style="opacity:.75;padding:0 0 0 {_MARKER}">{said}</div>')
+    # a list is indented where styles are stripped, too; what opens a line is mark enough
+    inside = "".join(f'<li style="display:block">{one}</li>' for one in items)
+    indented = f'<ul style="margin:0;padding:0 0 0 {_LEVEL}">{inside}</ul>' if inside else ""
     opened = " open" if branch.below and not branch.shut else ""
-    return f"<details{opened}>{summary}{indented}</details>"
+    return f'<details{opened}><summary style="cursor:pointer">{line}</summary>{indented}</details>'
 
 
 def _head(columns: tuple[Column, ...]) -> str:

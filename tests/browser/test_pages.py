@@ -36,6 +36,9 @@ NOTEBOOK = "() => window.jupyterapp.shell.currentWidget.context.model.toJSON()"
 NAMES = "pages => pages.flatMap(page => [...page.querySelectorAll('img')].map(one => one.alt))"
 NOTES = """pages => pages.map(page => [...page.children]
     .filter(part => part.style.borderLeft).map(note => note.textContent))"""
+LINES = """pages => pages.map(page => [...page.querySelectorAll('li > details > summary')]
+    .filter(line => line.checkVisibility())
+    .map(line => line.getBoundingClientRect().top))"""
 WORDS = """() => document.body.textContent
     + [...document.querySelectorAll('img')].map(image => `(${image.alt})`).join('')"""
 FORMULA = "mjx-container, .MathJax"
@@ -193,6 +196,14 @@ def test_texts_stand_out_from_what_they_stand_on(view: View):
     """4.5 to 1, as WCAG 2.2 asks of texts at AA, on every tint and in both themes."""
     assert len(view.pages.evaluate_all(CONTRASTS, 22)) > 1_000  # none has more than 21
     assert view.pages.evaluate_all(CONTRASTS, 4.5) == []
+
+
+def test_the_lines_of_a_tree_stand_under_each_other(view: View):
+    """Each branch right below the one before it, whatever a notebook makes of lists."""
+    trees = view.pages.evaluate_all(LINES)
+    assert sum(map(len, trees)) > 50
+    for tops in trees:
+        assert tops == sorted(set(tops))
 
 
 def test_pages_are_static_and_within_their_budget(view: View):
