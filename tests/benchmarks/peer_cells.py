@@ -54,7 +54,7 @@ class Question:
 def differ_by(ours: Any, theirs: Any) -> str:
     """The largest difference of two arrays."""
     one, other = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
-    return f"differ by {np.abs(one - other).max():.0e}" if one.shape == other.shape else "no shape"
+    return f"differ by {np.abs(one - other).max():.1g}" if one.shape == other.shape else "no shape"
 
 
 def same(ours: Any, theirs: Any) -> str:
@@ -134,10 +134,12 @@ QUESTIONS = (
         ),
         (
             Way(
-                "treescope",
+                # 0.1.10 asks a tensor for its names, which torch 2.13 has no more: arrays it reads
+                "treescope, of arrays",
                 "import treescope\ntreescope.basic_interactive_setup(autovisualize_arrays=True)"
                 + PLAIN,
-                f'outputs = model(**tokenizer({LINE!r}, return_tensors="pt"))\noutputs',
+                f'outputs = model(**tokenizer({LINE!r}, return_tensors="pt"))\n'
+                "{name: one.detach().numpy() for name, one in outputs.items()}",
                 words=("last_hidden_state", "pooler_output", "384", "13"),
                 package="treescope",
             ),

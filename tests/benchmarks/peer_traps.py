@@ -15,8 +15,8 @@ _SORTS = 'from transformers import pipeline\nsort = pipeline("text-classificatio
 class Trap:
     """What can go wrong without a word: cells that walk into it.
 
-    ``says`` is a pattern for the words that would tell; or ``truth`` an expression for the value as
-    torch itself has it, among the names of their cells.
+    ``says`` is a pattern for the words that would tell; or ``truth`` a cell whose value is as
+    torch itself has it, after theirs.
     """
 
     name: str
@@ -67,10 +67,12 @@ TRAPS = (
             f'batch = dict(tokenizer({LINE!r}, return_tensors="pt"))\nsummary(model, input_data=batch)',
             "2 * _.total_mult_adds",
         ),
-        truth="""(
-    lambda counter: (counter.__enter__(), model(**batch), counter.__exit__(None, None, None),
-    counter.get_total_flops())[-1]
-)(__import__("torch").utils.flop_counter.FlopCounterMode(display=False))""",
+        truth="""
+from torch.utils.flop_counter import FlopCounterMode
+model.set_attn_implementation("eager")  # the fused one it does not count
+with FlopCounterMode(display=False) as counter:
+    model(**batch)
+counter.get_total_flops()""",
     ),
     Trap(
         "the last layer's likeliest token in the lens",

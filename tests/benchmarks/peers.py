@@ -38,7 +38,7 @@ from tests.browser.lab import Lab, chromium, find_chromium, notebook
 from tests.browser.server import Server
 from tests.magics.kernels import Kernel
 
-ROUNDS = 9
+ROUNDS = 5
 SMOLLM2 = "SmolLM2-135M-Instruct.Q4_1.gguf"
 # a peak that starts anew, and what there is over it: of the kernel's own process (Linux)
 PEAK = """
@@ -214,7 +214,7 @@ def stepped_in(trap: Trap, way: Way, folder: str) -> tuple[str, str]:
             return f"{failed[0]['ename']}: {failed[0]['evalue']}"[:60], ""
         if trap.truth:
             truth = kernel.text(trap.truth) if way is trap.theirs else ""
-            return f"{asked.value:,}", truth
+            return str(asked.value), truth
         loading, answer = (
             "says so" if re.search(trap.says, one) else "silent"
             for one in ("\n".join(map(text_of, asked.loaded)), asked.source)
@@ -247,7 +247,8 @@ def main() -> None:
         folders = dict(models(Path(folder)))
         asked = [one for one in QUESTIONS if wanted in one.name]
         every = [one for question in asked for one in race(question, folders[question.model])]
-        look(every)
+        if every:
+            look(every)
         headers = ("way", "lines", "KiB", "form", "on screen", "CPU ms", "peak MB", "beside ours")
         print(tabulate([one.row for one in every], headers=headers, disable_numparse=True))
         rows = []
