@@ -38,13 +38,13 @@ TRAPS = (
         "a text longer than the model takes",
         Way("%%hf_infer", _OURS_SORTS, f"%%hf_infer\n{_LONG}"),
         Way("pipeline", _SORTS, f"sort({_LONG!r})"),
-        says=r"\bcut\b|truncat",
+        says=r"\bcut\b|truncate|truncation",
     ),
     Trap(
         "the same, with truncation=True",
         Way("%%hf_infer", _OURS_SORTS, f"%%hf_infer\n{_LONG}"),
         Way("pipeline", _SORTS, f"sort({_LONG!r}, truncation=True)"),
-        says=r"\bcut\b|truncat",
+        says=r"\bcut\b|truncate|truncation",
     ),
     Trap(
         "parameters of a model with tied weights",
