@@ -59,6 +59,19 @@ def line_of(cells: list[str | None]) -> str:
     return "^" + gap + (gap if None in cells else r"\s+").join(filter(None, parts))
 
 
+def rows_in_text(rows: list[list[str | None]], text: str) -> list[list[str | None]]:
+    """The rows of a table as the text has them: without columns of images where it leaves those.
+
+    None are left where there is one other column, or none.
+    """
+    if re.search(line_of(rows[0]), text, re.MULTILINE):
+        return rows
+    kept = [at for at in range(len(rows[0])) if any(row[at] is not None for row in rows[1:])]
+    if len(kept) == len(rows[0]):
+        return rows
+    return [[row[at] for at in kept] for row in rows] if len(kept) > 1 else []
+
+
 def words_of(text: str) -> list[str]:
     """The words of a page's text without rules, shades of pictures, marks and what it left out."""
     plain = re.sub(r"^[-= ]+$|[░▒▓█]|^… .*$", "", text, flags=re.MULTILINE)
