@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import combinations
 
 # each page as the browser holds it: the text of its titles, notes and captions, and of its rows
 READ = """pages => pages.map(page => {
@@ -64,12 +65,13 @@ def rows_in_text(rows: list[list[str | None]], text: str) -> list[list[str | Non
 
     None are left where there is one other column, or none.
     """
-    if re.search(line_of(rows[0]), text, re.MULTILINE):
-        return rows
-    kept = [at for at in range(len(rows[0])) if any(row[at] is not None for row in rows[1:])]
-    if len(kept) == len(rows[0]):
-        return rows
-    return [[row[at] for at in kept] for row in rows] if len(kept) > 1 else []
+    drawn = [at for at in range(len(rows[0])) if all(row[at] is None for row in rows[1:])]
+    for count in range(len(drawn) + 1):
+        for images in combinations(drawn, count):
+            left = [[cell for at, cell in enumerate(row) if at not in images] for row in rows]
+            if len(left[0]) > 1 and re.search(line_of(left[0]), text, re.MULTILINE):
+                return left
+    return [] if drawn else rows
 
 
 def words_of(text: str) -> list[str]:
