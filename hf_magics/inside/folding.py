@@ -87,7 +87,8 @@ def _own(row: ModuleRow) -> Signature:
     """Return what makes two modules the same in a tree; the numbers of a list do not."""
     name = "" if row.name.isdigit() else row.name
     weights = tuple(replace(one, tied_to="") for one in row.weights)
-    return (name, row.kind, row.says, row.verdict, weights, row.tied)
+    # what is below may be left out: the number of parameters says whether it is the same
+    return (name, row.kind, row.says, row.verdict, weights, row.tied, row.parameters)
 
 
 def _merged(nodes: list[Node]) -> Node:

@@ -9,6 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchinfo import summary
 
 import hf_magics as hf
+from hf_magics.display.branches import flat
 from hf_magics.inside.folding import tree_of
 from hf_magics.inside.modules import rows_of
 from tests.inside.kinds import BERT, GPT2, KINDS, make
@@ -207,6 +208,19 @@ def test_find_and_depth_choose_what_is_shown(session):
     assert "encoder" in flat
     assert "query" not in flat
     assert "below --depth 1" in flat
+
+
+def test_blocks_that_differ_in_what_find_leaves_out_are_not_folded(session):
+    """Only the first block of a T5 has the bias of its positions: its numbers are its own."""
+    sizes = {"d_model": 16, "d_ff": 16, "d_kv": 8, "num_heads": 2, "num_layers": 3}
+    hf.new("t5", name="small", vocab_size=40, **sizes)
+    page = hf.layers("small", find=r"^decoder.*EncDecAttention$").page()
+    lines = [branch.cells for tree in page.parts for _, branch in flat(tree.branches)]
+    shown = {cells[0]: cells[2] for cells in lines}
+    first, second, third = session["small"].model.decoder.block
+    assert shown["0"] == f"{sum(one.numel() for one in first.parameters()):,}"
+    both = sum(one.numel() for block in (second, third) for one in block.parameters())
+    assert shown["1–2"] == f"{both:,}"
 
 
 @pytest.mark.parametrize(
