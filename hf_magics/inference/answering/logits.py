@@ -11,6 +11,9 @@ from hf_magics.display.parts import Column, Fold, Part, Table
 from hf_magics.display.words import left_out, shortened
 
 _MOST_LABELS = 12  # a table of more is no longer read
+_NAME = (
+    40  # characters of a line, which is whole above: with more, a terminal has room for no label
+)
 
 
 def logits_parts(
@@ -29,7 +32,7 @@ def logits_parts(
         return ()
     columns = (Column("line"), *(Column(one, "right") for one in labels))
     rows = tuple(
-        (shortened(line), *map(number, row))
+        (shortened(line, _NAME), *map(number, row))
         for line, row in zip(lines[:most], logits[:most].tolist(), strict=True)
     )
     table = Table(columns, rows, left_out=left_out(len(lines), most), matrix=True)

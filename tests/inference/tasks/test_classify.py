@@ -105,6 +105,16 @@ def test_the_page_has_the_logits_of_every_label(sorter):
             assert found[line, name] == pytest.approx(row[at])
 
 
+def test_the_logits_of_a_long_line_stand_beside_its_beginning(sorter):
+    """The whole line is above; a terminal has room for the numbers."""
+    shown = repr(hf.infer("a film " * 20)).partition("Logits")[2].splitlines()
+    (line,) = [one for one in shown if one.startswith("a film")]
+    assert line.startswith("a film a film")
+    assert "…" in line
+    assert len(line.split("…")[1].split()) == 2
+    assert max(map(len, shown)) <= 80
+
+
 def test_a_table_of_very_many_logits_is_not_shown(session, tokenizer):
     """The page stays calm; the outputs have them."""
     hf.add(sized(tokenizer, num_labels=13), tokenizer, "many")
