@@ -7,6 +7,7 @@ from hf_magics.display.parts import Code, Fold, Note, Page, Part
 from hf_magics.display.shown import Shown
 from hf_magics.display.visible import visible
 
+_LONG = 60  # lines: more of them are read in the file that they were written to
 _MOST = 32_768  # characters: a longer one is cut as any page is, and .code has it whole
 
 
@@ -38,6 +39,8 @@ class CodeResult(Shown):
         if self._main and self._main != self.code:
             whole = Fold(f"The whole script, {count} with imports and the model", parts)
             parts = (Code(self._main.rstrip("\n"), "python"), whole)
+        elif self.path and self.code.count("\n") > _LONG:
+            parts = (Fold(f"The script, {count}", parts),)
         said = [Note(f"written to {self.path}", "info")] if self.path else []
         if self._lost:
             are = "is" if self._lost == 1 else "are"

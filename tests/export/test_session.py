@@ -105,6 +105,20 @@ def test_a_script_is_written(worked):
         hf.code(to="no/such/folder/session.py")
 
 
+def test_a_long_script_that_was_written_is_folded(session, tmp_path):
+    """It is read in its file; a short one, or one that stands on the page alone, is open."""
+    sizes = {"vocab_size": 40, "num_hidden_layers": 1}
+    for times in range(1, 17):
+        hf.new("bert", name=f"number{times}", hidden_size=12 * times, **sizes)
+    long = hf.code(all=True, to=str(tmp_path / "long.py"))
+    short = hf.code("number1", to=str(tmp_path / "short.py"))
+    (fold,) = long.page().parts
+    assert fold.summary == f"The script, {len(long.code.splitlines())} lines"
+    assert fold.parts == hf.code(all=True).page().parts
+    assert not any("The script," in getattr(part, "summary", "") for part in short.page().parts)
+    assert long.code.rstrip() in repr(long)
+
+
 def test_a_notebook_is_written(worked):
     """It is valid, has a text above each step, and its cells run to the same tensors."""
     worked.run("%hf_explain --all --notebook session.ipynb")
