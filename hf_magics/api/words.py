@@ -17,7 +17,7 @@ def given_options(
     """Return the options that were given, and not left as they are by default.
 
     Raises:
-        InputError: A label or context is no text.
+        InputError: A label or context is no text; the labels were parted by a space.
     """
     options = {"labels": _listed(labels), **others, "context": _contexts(context)}
     return tuple((name, value) for name, value in options.items() if _is_given(value))
@@ -29,6 +29,10 @@ def _is_given(value: Any) -> bool:
 
 def _listed(labels: str | Sequence[str]) -> tuple[str, ...]:
     """Return labels as they are, or a text of them parted by commas."""
+    if isinstance(labels, str) and labels.endswith(",") and labels.strip(", "):
+        raise InputError(
+            f"labels stand without spaces: --labels {labels}…; or in quotes: --labels 'a, b'"
+        )
     parted = labels.split(",") if isinstance(labels, str) else _texts(labels, "labels")
     return tuple(dict.fromkeys(label.strip() for label in parted if label.strip()))
 

@@ -23,12 +23,20 @@ def only(asked: Asked, count: int, usage: str) -> None:
 
 def _check_spelling(asked: Asked) -> None:
     """Refuse the ways in which a field is often misspelt, with the one that works."""
-    for name in asked.names:
+    empty = [name for name, value in asked.fields.items() if not value]
+    if empty and asked.names[1:]:
+        raise OptionError(f"a field is written without spaces: {empty[0]}={asked.names[-1]}")
+    for at, name in enumerate(asked.names):
         field, equals, value = name.partition("=")
-        if name == "=" or (equals and not value):
-            raise OptionError("a field is written without spaces: hidden_size=12")
+        if equals and not value:
+            raise OptionError(f"a field is written without spaces: {_joined(asked.names, at)}")
         if equals and "-" in field and field.replace("-", "_").isidentifier():
             raise OptionError(f"a field has underscores: {field.replace('-', '_')}={value}")
+
+
+def _joined(names: list[str], at: int) -> str:
+    """Return the words around an equals sign as one: that at ``at`` has it or ends in it."""
+    return "".join(names[max(at - 1, 0) if names[at] == "=" else at : at + 2])
 
 
 def at_most_one(asked: Asked, usage: str) -> str:

@@ -145,6 +145,14 @@ def pairs(words_: Iterable[str] | None) -> dict[str, Any]:
     return found
 
 
+# what a tokenizer of transformers is asked for: the option that does the same here, and how
+_INSTEAD = {
+    "--truncation": ("--max-length", "what is too long is cut: --max-length N says where"),
+    "--return-tensors": ("-o", "-o NAME keeps the result: NAME.ids"),
+    "--return_tensors": ("-o", "-o NAME keeps the result: NAME.ids"),
+}
+
+
 def _option(
     parser: MagicArgumentParser, word: Word, rest: Iterable[Word], variables: Mapping[str, Any]
 ) -> list[str]:
@@ -153,13 +161,7 @@ def _option(
     spelled, equals, value = word.text.partition("=")
     action = known.get(spelled)
     if action is None:
-        hint = "; -- goes before a text that begins so" if "--whole" in known else ""
-        if "--class" in known:
-            field = spelled.strip("-").replace("-", "_")
-            hint = f"; a field of the config is written {field}=VALUE"
-        raise OptionError(
-            f"no option '{spelled}'{nearest(spelled, known)}; --help lists them{hint}"
-        )
+        raise OptionError(_unknown(spelled, known))
     if action.nargs == 0:
         if equals:
             raise OptionError(f"{spelled} takes no value")
@@ -170,7 +172,29 @@ def _option(
     given = expand(following, variables)
     if action.type is int and not re.fullmatch(r"-?\d+", given):
         raise OptionError(f"{spelled} takes a whole number, not '{given}'")
+    if action.type is float and not _is_float(given):
+        raise OptionError(f"{spelled} takes a number, not '{given}'")
     return [f"{action.option_strings[-1]}={given}"]
+
+
+def _unknown(spelled: str, known: Mapping[str, argparse.Action]) -> str:
+    """Say that there is no such option, and what does the same or is spelt like it."""
+    instead = _INSTEAD.get(spelled)
+    if instead and instead[0] in known:
+        return f"no option '{spelled}': {instead[1]}"
+    hint = "; -- goes before a text that begins so" if "--whole" in known else ""
+    if "--class" in known:
+        field = spelled.strip("-").replace("-", "_")
+        hint = f"; a field of the config is written {field}=VALUE"
+    return f"no option '{spelled}'{nearest(spelled, known)}; --help lists them{hint}"
+
+
+def _is_float(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _check_once(parser: MagicArgumentParser, name: str, seen: set[str]) -> None:

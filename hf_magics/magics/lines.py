@@ -128,6 +128,9 @@ def _known(match: re.Match[str], variables: Mapping[str, Any], *, strict: bool) 
     return f"{value}{match['close'] or ''}"
 
 
+_MEANT = {"input_ids": "ids"}  # what transformers calls the same
+
+
 def _member(value: Any, part: str, name: str) -> Any:
     try:
         return getattr(value, part) if hasattr(value, part) else value[part]
@@ -135,7 +138,7 @@ def _member(value: Any, part: str, name: str) -> Any:
         columns = list(map(str, labels_of(value)))
         names = columns or (value if isinstance(value, Mapping) else dir(value))
         there = f"; it has {sentence_list(columns)}" if columns else ""
-        meant = nearest(part, map(str, names)) or there
+        meant = nearest(part, map(str, names), _MEANT) or there
         raise OptionError(f"'{name}': {type(value).__name__} has no '{part}'{meant}") from None
 
 

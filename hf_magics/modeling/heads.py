@@ -69,6 +69,7 @@ TASKS: dict[str, tuple[str, ...]] = {
 
 ALIASES = {
     "sentiment-analysis": "text-classification",
+    "sentiment": "text-classification",
     "ner": "token-classification",
     "masked-lm": "fill-mask",
     "mask": "fill-mask",

@@ -70,7 +70,7 @@ def test_a_column_takes_what_was_written(small):
     [
         ("%hf_generate --set temprature=1 hello", "did you mean 'temperature'"),
         ("%hf_generate --top-k many hello", "--top-k takes a whole number"),
-        ("%hf_generate --temperature hot hello", "temperature"),
+        ("%hf_generate --temperature hot hello", "--temperature takes a number, not 'hot'"),
         ("%hf_generate --sequences 2 hello", "--temperature 0.8"),
         ("%hf_generate", "there is no text"),
         ("%hf_generate " + "hello " * 60, "line 1 has 62 tokens, and small has 48 positions"),

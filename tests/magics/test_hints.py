@@ -31,7 +31,16 @@ def test_a_plain_text_has_no_hint(shell, tiny, line):
     ("line", "says"),
     [
         ("%hf_save tiny", "say where to save it: %hf_save tiny FOLDER"),
-        ("%hf_new bert hidden_size = 12", "a field is written without spaces: hidden_size=12"),
+        ("%hf_new bert hidden_size = 96", "a field is written without spaces: hidden_size=96"),
+        ("%hf_new bert hidden_size= 96", "a field is written without spaces: hidden_size=96"),
+        ("%hf_infer --labels sport, food hello", "without spaces: --labels sport,…; or in quotes"),
+        (
+            "%hf_infer --task sentiment hello",
+            "%hf_load … --task text-classification loads the head",
+        ),
+        ("%hf_tokens --return-tensors pt hello", "-o NAME keeps the result: NAME.ids"),
+        ("%hf_tokens --truncation hello", "what is too long is cut: --max-length N says where"),
+        ("%hf_tokens -i result.input_ids", "did you mean 'ids'?"),
         ("%hf_new bert hidden-size=12", "a field has underscores: hidden_size=12"),
         ("%hf_new bert --num_labels 3", "a field of the config is written num_labels=VALUE"),
         ("%hf_new BertModel", "BertModel is a class of the type 'bert'"),
@@ -42,4 +51,5 @@ def test_a_plain_text_has_no_hint(shell, tiny, line):
 def test_what_is_often_mistyped_says_what_to_type(shell, tiny, session, line, says):
     """A learner's slip is one line with the way that works."""
     shell.names["where"], shell.names["own"] = "some/folder", session["tiny"].model
+    shell.names["result"] = tiny.run("%hf_tokens hello")
     assert says in shell.error(line)
