@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -28,6 +29,7 @@ ANSWERS = {
     "summary": "snow in cairo.",
     "translate": "el perro canta.",
     "eye": "down",
+    "ear": "high",
     "next": "tired",
 }
 BUDGET = 65_536
@@ -60,6 +62,11 @@ def outputs(document, kind: str) -> list:
     """The outputs of one kind, from top to bottom."""
     found = (output for cell in code_cells(document) for output in cell.outputs)
     return [output for output in found if output.output_type == kind]
+
+
+def tensor_in(page: str) -> str:
+    """The values of a page as torch prints them."""
+    return re.search(r"tensor\(.*?\]\)", page, re.DOTALL).group()
 
 
 def pages(cell) -> list:
@@ -138,7 +145,10 @@ def test_the_course_teaches_what_its_text_says(ran):
     assert "EncDecAttention" in text["both"]
     assert "differs" in text["config"].lower()
     assert "2 × 9 × 384" in text["states"]
+    assert "1 × 10 × 384" in text["batch"]
     assert "3 pad tokens" in text["unmasked"]
+    assert tensor_in(text["masked"]) == tensor_in(text["logits"])
+    assert tensor_in(text["unmasked"]) != tensor_in(text["logits"])
     assert "10 were lost" in text["cut"]
     assert "[101, 4895, 8671, 2666, 3567, 6321, 19204, 3550, 999, 102]" in text["encode"]
     assert "unbelievably tokenized!" in text["decode"]
@@ -150,6 +160,6 @@ def test_what_is_no_toy_is_not_trained():
     cells = nbformat.read(COURSE[0], as_version=4).cells
     trains = [at for at, cell in enumerate(cells) if "\ntrain(" in cell.source]
 
-    assert len(trains) == 6
+    assert len(trains) == 7
     assert all("(toy)" in cells[at - 1].source for at in trains)
     assert sum("(toy)" in cell.source for cell in cells) == len(trains)
