@@ -215,7 +215,8 @@ def notes_on(encoded: Encoded) -> list[str]:
     if encoded.bare:
         said.append(
             f"{plural(encoded.bare, 'pad token')} in the IDs, which no mask hides: the model reads "
-            "padding as text; leave it out, or give a dictionary with input_ids and attention_mask"
+            "padding as text; leave it out, or give the mask too: the result of %hf_tokens whole, "
+            "or a dictionary with input_ids and attention_mask"
         )
     return said
 

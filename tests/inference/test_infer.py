@@ -79,12 +79,15 @@ def test_ids_of_different_lengths_are_padded_under_a_mask(bert):
 
 def test_pads_among_the_ids_are_said_to_be_read_as_text(bert):
     """Padded IDs come without their mask: the answer is another one, and the page says why."""
-    padded = hf.tokens(LINES, padding="longest").ids
+    tokens = hf.tokens(LINES, padding="longest")
+    padded = tokens.ids
     result = hf.infer(padded)
     count = sum(line.count(bert.tokenizer.pad_token_id) for line in padded)
     (note,) = notes(result)
     assert note.startswith(f"{count} pad tokens in the IDs, which no mask hides: the model reads")
     assert not same(result.outputs, plain(bert.model, bert.tokenizer, LINES))
+    assert "give the mask too: the result of %hf_tokens whole" in note
+    assert same(hf.infer(tokens).outputs, plain(bert.model, bert.tokenizer, LINES))
     assert notes(hf.infer([[101, 7592, 0, 102], [101, 102]])) == []
 
 
