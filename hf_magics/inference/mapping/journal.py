@@ -183,13 +183,13 @@ class Journal:
         return found
 
     def _forget(self) -> None:
-        """Take all of a job away but the lock; the job's own file last, so that it stays one."""
+        """Take all away but the lock, half-written files too; the job's own last: it stays one."""
         if (self.folder / _JOB).is_file():
             for names in ("window-*", _WINDOWS, _DONE, _WHOLE, _JOB):
                 self._drop(names)
 
     def _drop(self, names: str) -> None:
-        for path in self.folder.glob(names):
+        for path in (*self.folder.glob(names), *self.folder.glob(f".{names}.new")):
             path.unlink()
 
     def _begin(
@@ -198,7 +198,7 @@ class Journal:
         path = self.folder / _JOB
         job = {"format": _FORMAT, **job}
         if not path.is_file():
-            ours = {_LOCK, f"{_JOB}.new"}  # the latter where a first try was killed
+            ours = {_LOCK, f".{_JOB}.new"}  # the latter where a first try was killed
             if any(one.name not in ours for one in self.folder.iterdir()):
                 raise InputError(
                     f"{self.folder} has other files in it: a checkpoint needs a folder of its own"
@@ -292,7 +292,7 @@ def _write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 def _write(path: Path, text: str) -> None:
     """Put a small file in its place, whole."""
-    beside = path.with_name(f"{path.name}.new")
+    beside = path.with_name(f".{path.name}.new")
     with beside.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()

@@ -135,6 +135,19 @@ def test_a_folder_of_other_files_is_left_alone(small, tmp_path):
     assert (tmp_path / "mine.txt").read_text(encoding="utf-8") == "precious"
 
 
+@pytest.mark.parametrize(
+    "left",
+    ["window-000002.arrow", "windows.jsonl", "whole.json", "done.json", "job.json"],
+)
+def test_what_a_killed_process_half_wrote_is_ours(small, tmp_path, left):
+    """``--overwrite`` takes it away with the rest of the job."""
+    kept = tmp_path / "kept"
+    hf.map(["a"], task="embed", checkpoint=str(kept))
+    (kept / f".{left}.new").write_bytes(b"ARROW1")
+    hf.map(["b"], task="embed", checkpoint=str(kept), overwrite=True)
+    assert not list(kept.glob(".*"))
+
+
 def test_a_second_process_on_one_job_is_refused(small, tmp_path):
     """A lock goes with the process that holds it."""
     fcntl = pytest.importorskip("fcntl")
