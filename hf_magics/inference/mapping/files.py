@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import itertools
+import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -75,13 +76,20 @@ class JsonLines(Streamed):
         try:
             found = parsed(text)
         except ValueError as error:
-            return None, f"can't be read: line {number:,} is no JSON: {one_line(error)[:80]}"
+            return None, f"can't be read: line {number:,} is no JSON: {_fault(error)}"
         if not isinstance(found, dict) or self.column not in found:
             return None, f"can't be read: line {number:,} has no '{self.column}'"
         return row_of(found[self.column])
 
 
 _LOOKED_AT = 100  # lines, for the names of the columns
+
+
+def _fault(error: ValueError) -> str:
+    """Return what is wrong with a line of JSON: the only one that JSON was given to count."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at character {error.pos + 1:,}"
+    return one_line(error)[:80]
 
 
 def _object(raw: bytes) -> dict[str, Any] | None:
@@ -106,7 +114,13 @@ class CsvFile(Streamed):
         Raises:
             InputError: There is none of that name, or more than one that could be meant.
         """
-        super().choose(column)
+        try:
+            super().choose(column)
+        except InputError as error:
+            if all(map(_is_utf8, self.names)):
+                raise
+            why = "the names of its columns, in line 1, are no UTF-8: save it as UTF-8"
+            raise InputError(f"{self.path.name}: {why}") from error  # nobody could type them
         self._at = self.names.index(self.column)
 
     def _columns(self) -> tuple[list[str], list[str]]:
@@ -126,9 +140,7 @@ class CsvFile(Streamed):
                 f"can't be read: the record that ends in line {number:,} has "
                 f"{plural(len(record), 'column')}, not {len(self.names)}"
             )
-        try:
-            record[self._at].encode("utf-8")
-        except UnicodeEncodeError:
+        if not _is_utf8(record[self._at]):
             return None, f"can't be read: the record that ends in line {number:,} is no UTF-8"
         return row_of(record[self._at])
 
@@ -148,6 +160,15 @@ class CsvFile(Streamed):
                 yield from ((reader.line_num, record) for record in reader if record)
         except csv.Error as error:
             raise InputError(f"{self.path.name}, line {reader.line_num:,}: {error}") from error
+
+
+def _is_utf8(cell: str) -> bool:
+    """Say whether a cell was UTF-8: other bytes were read as halves of characters."""
+    try:
+        cell.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from hf_magics.snippets import Snippet, literal
 _WHOLE = 2**26
 _SAMPLES, _SAMPLE = 256, 2**16
 _BOM = b"\xef\xbb\xbf"
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _AHEAD = 256  # windows that may be read and not run yet
 _QUICK = 2**20
 
@@ -54,7 +55,10 @@ class Streamed:
         """
         for window in cut(self._rows(start), rows, chars, start):
             if _mark(self.path) != self._mark:
-                raise InputError(f"{self.path} changed while it was read: run the line again")
+                raise InputError(
+                    f"{self.path} changed while it was read: run the line again, with --overwrite "
+                    "where it has --to or --checkpoint"
+                )
             end = window.start + len(window.rows)
             if window.start == start:  # where a job goes on: about as many bytes a row before it
                 self._reached.append((start, self._position * start // max(1, end)))
@@ -124,6 +128,8 @@ class Streamed:
     def _counted(self, file: IO[bytes], read: IO[bytes]) -> Iterator[tuple[int, bytes]]:
         packed = file is not read
         for number, raw in enumerate(file, 1):
+            if number == 1 and raw.startswith(_UTF16):
+                raise InputError(f"{self.path.name} is UTF-16 from line 1 on: save it as UTF-8")
             self._position = read.tell() if packed else self._position + len(raw)
             yield number, raw.removeprefix(_BOM) if number == 1 else raw
 

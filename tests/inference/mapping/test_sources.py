@@ -153,6 +153,26 @@ def test_invalid_utf8_is_said_with_its_line(tmp_path):
     }
 
 
+@pytest.mark.parametrize("name", ["a.txt", "a.tsv", "a.jsonl", "a.csv.gz"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_utf16_is_said_for_the_whole_file(tmp_path, name, encoding):
+    """As Excel and PowerShell write it: its lines would be texts of other characters."""
+    path, content = tmp_path / name, "\ufeff" * (encoding != "utf-16") + "id\ttext\n1\ta\n"
+    content = content.encode(encoding)
+    path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    with pytest.raises(InputError, match=rf"^{name} is UTF-16 .*: save it as UTF-8$"):
+        rows_of(open_source(path, column="" if name == "a.txt" else "text"))
+
+
+def test_names_of_columns_that_are_no_utf8(tmp_path):
+    """Nobody could type them; a column with another name can be read."""
+    path = tmp_path / "a.csv"
+    path.write_bytes("Prüfung,text\n1,a\n".encode("latin-1"))
+    with pytest.raises(InputError, match=r"^a\.csv: .* in line 1, are no UTF-8: save it"):
+        open_source(path, column="Prüfung")
+    assert rows_of(open_source(path, column="text")) == ["a"]
+
+
 def test_lines_that_are_no_json_or_lack_the_key(tmp_path):
     """Each says its line."""
     path = tmp_path / "a.jsonl"
@@ -160,7 +180,7 @@ def test_lines_that_are_no_json_or_lack_the_key(tmp_path):
     source = open_source(path)
     assert rows_of(source) == ["a", None, None, None]
     assert set(problems_of(source)) == {1, 2}
-    assert "line 2 is no JSON" in problems_of(source)[1]
+    assert "line 2 is no JSON: Expecting value at character 1" in problems_of(source)[1]
     assert "line 3 has no 'text'" in problems_of(source)[2]
 
 
@@ -206,7 +226,7 @@ def test_a_file_that_changes_is_another(tmp_path):
     windows = source.windows(1, 10)
     next(windows)
     path.write_text("a\nX\nc\nd\n", encoding="utf-8")
-    with pytest.raises(InputError, match="changed while it was read"):
+    with pytest.raises(InputError, match=r"changed while it was read.* with --overwrite where"):
         list(windows)
     assert open_source(path).fingerprint() != before
 
