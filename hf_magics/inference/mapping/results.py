@@ -240,6 +240,9 @@ def _notes(loaded: LoadedModel, tally: Tally) -> list[str | Note]:
         said.append(
             f"{plural(failed, 'row')} failed: {each} has an error in the column 'error', no answer"
         )
+    if tally.not_finite:
+        answer = "its answer" if tally.not_finite == 1 else "their answers"
+        said.append(f"{plural(tally.not_finite, 'row')} with NaN or Inf in {answer}")
     if cut := tally.total("cut"):
         its = "its" if cut == 1 else "their"
         said.append(f"{plural(cut, 'text')} longer than the limit lost {its} end: --max-length N")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -28,6 +29,7 @@ class Tally:
         self.counts: Counter[str] | None = Counter()
         self.resumed = 0
         self.already = False
+        self.not_finite = 0
         self.notes: list[str] = []
         self.tokens_run = 0
         self.seconds = 0.0
@@ -49,6 +51,7 @@ class Tally:
         answers = {name: one for name, one in table.items() if name not in self._inputs}
         for name, values in answers.items():
             self.answers.setdefault(name, _width(values))
+        self.not_finite += _not_finite(answers, table["error"])
         self._look(table, next(iter(answers.values()), ()))
         if keep:
             self._kept.append({**answers, "error": table["error"]})
@@ -102,6 +105,17 @@ class Tally:
 def _width(values: Any) -> int:
     """Return the dimensions of vectors, 0 for other values."""
     return int(values.shape[1]) if isinstance(values, np.ndarray) else 0
+
+
+def _not_finite(answers: Table, errors: Sequence[str | None]) -> int:
+    """Return how many rows that were run have NaN or Inf in their answers."""
+    found = np.zeros(len(errors), bool)
+    for values in answers.values():
+        if isinstance(values, np.ndarray):
+            found |= ~np.isfinite(values).all(axis=1)
+        else:
+            found |= [isinstance(one, float) and not math.isfinite(one) for one in values]
+    return int((found & [one is None for one in errors]).sum())
 
 
 def _vectors(table: Table, name: str, width: int) -> Any:

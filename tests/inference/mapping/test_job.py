@@ -87,6 +87,20 @@ def test_rows_that_fail_have_their_error(small, short_windows):
     assert "6 rows failed" in repr(result)
 
 
+@pytest.mark.parametrize(("name", "task"), [("small", "embed"), ("sorter", "text-classification")])
+def test_answers_that_are_no_numbers_are_said(request, tmp_path, name, task):
+    """Also of windows that were finished before; a row that failed has no answer to be wrong."""
+    loaded = request.getfixturevalue(name)
+    at = loaded.tokenizer.convert_tokens_to_ids("what")
+    with torch.no_grad():
+        loaded.model.base_model.embeddings.word_embeddings.weight[at] = torch.nan
+    for _ in range(2):
+        rows, kept = ["what", "fine", None, "what is it"], str(tmp_path / "kept")
+        page = repr(hf.map(rows, task=task, checkpoint=kept))
+        assert "2 rows with NaN or Inf in their answers" in page
+    assert "NaN or Inf" not in repr(hf.map(["fine", None], task=task))
+
+
 def test_a_strict_job_stops_at_the_first(small):
     """With the number of the row, counted from 0 as a table does."""
     with pytest.raises(InputError, match="row 2 is missing"):
