@@ -247,6 +247,7 @@ def test_labels_that_have_no_row_on_the_page_are_counted():
         path="",
         counts=tuple((f"label {at}", 1) for at in range(13)),
         answers={"label": 0},
+        numbers=frozenset(),
         file_bytes=0,
         how={},
     )
