@@ -76,9 +76,12 @@ def _connect(ray: Any, address: str) -> None:
         where = f"at {address}" if address else "on this machine"
         if "InvalidAuthToken" in f"{error} {error.__cause__}":
             raise EngineError(_LOCKED.format(where)) from error
+        if isinstance(error, ConnectionError) and address:  # Ray names its own options
+            raise EngineError(f"no Ray cluster answers {where}: {_STARTS_ONE}") from error
         raise EngineError(f"Ray can't be had {where}: {one_line(error)[:200]}") from error
 
 
+_STARTS_ONE = "ray start --head starts one; without --address it runs on this machine"
 # it reads the environment once, when it is imported
 _LOCKED = (
     "the Ray cluster {} asks for its token: restart the kernel and run %env RAY_AUTH_MODE=token "
@@ -96,8 +99,7 @@ def _check_address(address: str) -> None:
         socket.create_connection((host, port), _WAIT_S).close()
     except (OSError, ValueError) as error:
         raise EngineError(
-            f"no Ray cluster answers at {address} ({error}): ray start --head starts one; without "
-            "--address it runs on this machine"
+            f"no Ray cluster answers at {address} ({error}): {_STARTS_ONE}"
         ) from error
 
 

@@ -57,21 +57,22 @@ def test_it_comes_and_goes_without_a_word():
     ]
 
 
-def test_a_cluster_that_is_not_there_is_one_line():
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "auto"])
+def test_a_cluster_that_is_not_there_is_one_line(address):
     """At once, and what is finished stays."""
     done = run(
-        """
+        f"""
         import time
         started = time.monotonic()
         try:
-            hf.map(ids, task="embed", on="ray", address="127.0.0.1:1")
+            hf.map(ids, task="embed", on="ray", address="{address}")
         except hf.HFMagicsError as error:
             print(error)
         assert time.monotonic() - started < 60
         """
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("no Ray cluster answers at 127.0.0.1:1")
+    assert done.stdout.startswith(f"no Ray cluster answers at {address}")
     assert "ray start --head" in done.stdout
 
 
