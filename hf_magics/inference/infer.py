@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import torch
+
+from hf_magics.display.numbers import plural
 from hf_magics.inference import tokenizing
 from hf_magics.inference.capturing.asking import check_keep, find_modules
 from hf_magics.inference.capturing.code import HOOKS_AFTER, hooks_before
@@ -103,7 +106,20 @@ def _notes_on(done: Done) -> list[str]:
             f"{type(loaded.model).__name__} reads padding, also where a mask hides it: rows that "
             "were filled up have other answers than by themselves; give them one at a time"
         )
+    if done.request.spec.task != "features":  # whose own page counts them in each tensor
+        said += _notes_on_nan(outputs)
     return [*said, *tokenizing.notes_on(done.encoded), *_notes_on_added(done.added)]
+
+
+def _notes_on_nan(outputs: Any) -> Iterator[str]:
+    """Say which logits are NaN: a probability is made of them, and a label, as of any number."""
+    named = outputs.items() if isinstance(outputs, Mapping) else ()
+    for name, value in named:
+        if name.endswith("logits") and isinstance(value, torch.Tensor) and value.numel():
+            largest = value.reshape(len(value), -1).amax(dim=1)  # NaN where one is: no second copy
+            bad, rows = int(largest.isnan().sum()), plural(len(value), "row")
+            if bad:
+                yield f"NaN in the {name} of {bad:,} of {rows}: no answer there"
 
 
 def _hides_padding(done: Done) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from hf_magics.modeling import architectures, fields, placement, preprocessors
+from hf_magics.modeling import architectures, field_sizes, fields, placement, preprocessors
 from hf_magics.modeling.again import find_same
 from hf_magics.modeling.origin import Origin
 from hf_magics.modeling.results import ModelResult
@@ -132,7 +132,7 @@ def make_config(model_type: str, given: Any) -> tuple[Any, Any]:
     with fields.refusals_named():
         default = config_class()
     typed = fields.resolve(default, dict(given))
-    fields.check_sizes(default, typed)  # the config's own validation names no fields
+    field_sizes.check_sizes(default, typed)  # the config's own validation names no fields
     with fields.refusals_named():
         return config_class(**fields.nested(typed, default)), typed
 

@@ -14,7 +14,7 @@ from hf_magics.display.words import one_line, sentence_list, shortened
 from hf_magics.errors import SourceError
 from hf_magics.literals import parsed
 from hf_magics.modeling.checkpoints import Checkpoint
-from hf_magics.modeling.fields import MOST_LAYERS
+from hf_magics.modeling.field_sizes import MOST_LAYERS
 from hf_magics.modeling.watching import unwarned
 
 _INDEX = ("model.safetensors.index.json", "pytorch_model.bin.index.json")

@@ -19,6 +19,7 @@ from hf_magics.modeling import (
     adapters,
     architectures,
     checkpoints,
+    field_sizes,
     fields,
     hub_cache,
     own_code,
@@ -161,7 +162,7 @@ class Reader:
             config = read_config(found, trust_remote_code=self.spec.trust_remote_code)
         with config_blamed(found):
             typed = fields.resolve(config, dict(self.spec.fields))
-            fields.check_sizes(config, typed, loaded=True)
+            field_sizes.check_sizes(config, typed, loaded=True)
             fields.assign(config, typed)
         return config, typed
 

@@ -4,7 +4,7 @@ import pytest
 
 import hf_magics
 from hf_magics.errors import ConfigError
-from hf_magics.modeling import architectures, fields
+from hf_magics.modeling import architectures, field_sizes
 from hf_magics.modeling.creating import make_config
 from tests.inference.plain import TINY
 from tests.modeling.test_creating import CLIP_VISION
@@ -148,7 +148,7 @@ def test_the_nearest_divisor_is_that_among_all(total):
     for count in range(1, 130):
         divisors = [one for one in range(1, total + 1) if total % one == 0]
         nearest = min(divisors, key=lambda one: abs(one - count))
-        assert fields._nearest_divisor(total, count) == nearest
+        assert field_sizes._nearest_divisor(total, count) == nearest
 
 
 def test_heads_alone_are_enough_for_a_llama(hf):
