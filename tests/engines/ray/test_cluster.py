@@ -57,9 +57,15 @@ def test_it_comes_and_goes_without_a_word():
     ]
 
 
+def ray_runs():
+    """Whether this machine has a cluster, as another process of the tests may have begun one."""
+    return any(one.info["name"] == "gcs_server" for one in psutil.process_iter(["name"]))
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "auto"])
 def test_a_cluster_that_is_not_there_is_one_line(address):
     """At once, and what is finished stays."""
+    alone = not ray_runs()
     done = run(
         f"""
         import time
@@ -71,6 +77,8 @@ def test_a_cluster_that_is_not_there_is_one_line(address):
         assert time.monotonic() - started < 60
         """
     )
+    if address == "auto" and not (alone and not ray_runs()):
+        pytest.skip("auto finds the cluster of another test")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"no Ray cluster answers at {address}")
     assert "ray start --head" in done.stdout
