@@ -8,7 +8,21 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 
 TAGS = {
-    *("div", "p", "strong", "span", "br", "img", "pre", "samp", "sub", "details", "summary"),
+    *(
+        "div",
+        "p",
+        "strong",
+        "span",
+        "br",
+        "img",
+        "pre",
+        "samp",
+        "sub",
+        "details",
+        "summary",
+        "ul",
+        "li",
+    ),
     *("table", "caption", "thead", "tbody", "tr", "th", "td"),
 }
 ATTRIBUTES = {"class", "style", "src", "alt", "title", "scope", "open", "cellpadding"}

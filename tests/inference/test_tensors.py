@@ -230,7 +230,7 @@ def test_what_is_no_tensor_has_a_row_in_words():
 def test_whole_numbers_have_no_decimals_and_a_value_stands_under_its_name():
     """Of token IDs the largest is one; what torch prints keeps its columns, within a terminal."""
     ids = summarise("input_ids", torch.tensor([[101, 30_522], [0, 102]]))
-    assert tensor_table([ids], 5, "", "").rows[0][4:7] == ("0", "30,522", "7681.2500")
+    assert tensor_table([ids], 5, "", "").rows[0][4:7] == ("0", "30522", "7681.2500")
     states = summarise("a_name_of_some_length", some(3, 400))
     (fold,) = corners([states])
     drawn = text.render(Page("", (fold,)))
