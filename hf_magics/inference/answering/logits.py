@@ -11,9 +11,8 @@ from hf_magics.display.parts import Column, Fold, Part, Table
 from hf_magics.display.words import left_out, shortened
 
 _MOST_LABELS = 12  # a table of more is no longer read
-_NAME = (
-    40  # characters of a line, which is whole above: with more, a terminal has room for no label
-)
+# characters of a line, which is whole above: with more, a terminal has no room for the labels
+_NAME = 40
 
 
 def logits_parts(
